@@ -1,0 +1,61 @@
+"""What to do: everything that the agent can ask of the shells. Frozen, in the imperative."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from edge_agent.core.notices import Notice
+from edge_agent.protocol.client_events import ClientEvent
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLink:
+    """Open session ``epoch``. Answered by LinkUp and later LinkDown, or by LinkDown alone."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseLink:
+    """Hang up session ``epoch``; nothing of it is to reach the agent any more. Not answered."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send one client event on session ``epoch``."""
+
+    epoch: int
+    event: ClientEvent
+
+
+@dataclass(frozen=True, slots=True)
+class FlushPlayout:
+    """Stop the loudspeaker now: all that is queued is dropped, the device's own buffer included."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetUplink:
+    """Open or close the microphone gate. Closed: silence is sent, the device stays open."""
+
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetCapture:
+    """Open or close the capture device itself (mute: no process can read what nobody captures)."""
+
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Say something to the person who runs the device: one log record, with fields for the journal."""
+
+    notice: Notice
+    text: str
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+Command = OpenLink | CloseLink | Send | FlushPlayout | SetUplink | SetCapture | Tell

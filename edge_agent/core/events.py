@@ -1,0 +1,121 @@
+"""What happened: everything that the agent is told. Frozen, in the past tense.
+
+``epoch`` numbers the sessions of one run: an event of an older epoch than the agent's current one is stale
+and is dropped, so nothing crosses the boundary between two sessions.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from edge_agent.core.faults import Fault
+from edge_agent.protocol.server_events import ServerEvent
+
+
+class Device(enum.Enum):
+    """A sound device, as the person knows it."""
+
+    MICROPHONE = "microphone"
+    LOUDSPEAKER = "loudspeaker"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUp:
+    """A session is open, configured and acknowledged by the server (``session.updated``).
+
+    ``lifetime_s`` is the time left until the server ends the session, or None when it did not say.
+    """
+
+    epoch: int
+    session_id: str
+    lifetime_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """The attempt ``epoch`` failed, or the session ``epoch`` ended. Sent exactly once for each OpenLink."""
+
+    epoch: int
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSaid:
+    """One event of the server, by its GA meaning whatever name it travelled under."""
+
+    epoch: int
+    event: ServerEvent
+
+
+@dataclass(frozen=True, slots=True)
+class SoundStarted:
+    """The first audible sample of a spurt was handed to the loudspeaker.
+
+    ``near_end_quiet_since`` is when the microphone last carried a voice (monotonic seconds), None if never.
+    """
+
+    near_end_quiet_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SoundEnded:
+    """The loudspeaker has played the last audible sample: queue and device are drained."""
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonPressed:
+    """A button's contact closed (raw edge, bounces included)."""
+
+    button: str
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonReleased:
+    """A button's contact opened (raw edge, bounces included)."""
+
+    button: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLost:
+    """A sound device can't be opened or has gone; its thread goes on trying."""
+
+    device: Device
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceBack:
+    """A sound device works (again)."""
+
+    device: Device
+
+
+@dataclass(frozen=True, slots=True)
+class MuteRequested:
+    """Somebody asked to mute or unmute by other means than a button."""
+
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RawEventRequested:
+    """Somebody asked to send a client event as it is, for tests and bring-up."""
+
+    payload: dict[str, object]
+
+
+Event = (
+    LinkUp
+    | LinkDown
+    | ServerSaid
+    | SoundStarted
+    | SoundEnded
+    | ButtonPressed
+    | ButtonReleased
+    | DeviceLost
+    | DeviceBack
+    | MuteRequested
+    | RawEventRequested
+)

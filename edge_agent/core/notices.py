@@ -1,0 +1,48 @@
+"""The things worth telling a person, each with the identity that the journal's catalog knows it by.
+
+A notice is a kind of message, not its text. MESSAGE_ID values are random 128-bit ids made once; the catalog
+(``systemd/edge-agent.catalog``) explains each of them, and a test compares the two.
+See https://systemd.io/CATALOG/.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class Severity(enum.IntEnum):
+    """Syslog priorities (RFC 5424 section 6.2.1) that notices use."""
+
+    ERROR = 3
+    WARNING = 4
+    NOTICE = 5
+    INFO = 6
+
+
+class Notice(enum.Enum):
+    """Kind of message: its MESSAGE_ID and its severity."""
+
+    STARTED = ("31687cf59b2745e08438f587d3c03fdd", Severity.INFO)
+    STOPPED = ("04619c89cf614bb9bd3d510210c66e44", Severity.INFO)
+    RELOADED = ("d457a0abcac64f6cb2eb3759585914a9", Severity.INFO)
+    RELOAD_REFUSED = ("3508a2537fc24c948d70a5e2148a9c52", Severity.ERROR)
+    STATE_CHANGED = ("152fbe35490b4eda95d5450deb4f284a", Severity.INFO)
+    SESSION_OPENED = ("13818a923dab479783ce00d33bf6af97", Severity.INFO)
+    SESSION_ENDED = ("599954aac6b34b529412fc2f88bae3d4", Severity.WARNING)
+    CONNECT_FAILED = ("6a83bf7dd3734ff2b53305d0c5d1db65", Severity.WARNING)
+    PARKED = ("74f082c3d82d4468b12b018e4708a3af", Severity.ERROR)
+    SERVER_ERROR = ("a34ab7aef4e04ac29605048ed789848e", Severity.WARNING)
+    RESPONSE_FAILED = ("b90ff4b7014f481f9047be9c7aa8f094", Severity.WARNING)
+    NO_ANSWER = ("ea74957678c744f68122686514e344b6", Severity.WARNING)
+    TURN_ANSWERED = ("e0077a30809c4e09a7edee0fc8b96bf4", Severity.INFO)
+    BARGE_IN = ("c18827ed833d4023b5b7f66c93ec031b", Severity.INFO)
+    DEVICE_LOST = ("519b8fd6da15434f852e4f09436b7bf6", Severity.ERROR)
+    DEVICE_BACK = ("68872f6c839e4d41b8a2df70b4e7bb61", Severity.INFO)
+    MUTED = ("70976b544bc44bb2b9daf90bc917a206", Severity.INFO)
+    UNMUTED = ("2c915ee626574f75ae6e41223c39801e", Severity.INFO)
+    NO_GPIO = ("bddaf923c800469fb57700a261cda43c", Severity.WARNING)
+    MALFORMED_EVENT = ("8333a8d817b64cfeb67b7da6834cbb5a", Severity.WARNING)
+
+    def __init__(self, message_id: str, severity: Severity) -> None:
+        self.message_id = message_id
+        self.severity = severity

@@ -1,0 +1,52 @@
+"""What can go wrong, and the exit code that tells the service manager whose fault it was.
+
+::
+
+    EdgeAgentError
+    ├── ConfigError(ValueError)          the configuration: exit 78, no restart helps
+    ├── AudioDeviceError(OSError)        a sound device: keep running, show it, retry
+    ├── SignalingError                   the call could not be set up: carries a Fault
+    └── IllegalTransition(RuntimeError)  our own bug: crash, the service manager restarts
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge_agent.core.faults import Fault
+
+
+class ExitCode(enum.IntEnum):
+    """Exit codes of every command; 75 and 78 as in sysexits(3)."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    BUSY = 75
+    CONFIG = 78
+
+
+class EdgeAgentError(Exception):
+    """Anything that edge-agent raises on purpose."""
+
+
+class ConfigError(EdgeAgentError, ValueError):
+    """The configuration can't be used; the message lists every mistake, one a line."""
+
+
+class AudioDeviceError(EdgeAgentError, OSError):
+    """A sound device can't be opened, or has gone. The message names the device and the next step."""
+
+
+class SignalingError(EdgeAgentError):
+    """The call could not be set up. ``fault`` says why, for the classifier and for a person."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+class IllegalTransition(EdgeAgentError, RuntimeError):
+    """A state machine was asked for a move that its table does not hold: a bug of ours."""
