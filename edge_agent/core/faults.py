@@ -42,3 +42,78 @@ class Fault:
     param: str | None = None
     http_status: int | None = None
     retry_after_s: float | None = None
+
+
+class Reaction(enum.Enum):
+    """What the agent does about a fault."""
+
+    KEEP = "keep"  # the session is fine: log it
+    BACK_OFF = "back_off"  # passing trouble: try again, later each time
+    RENEW = "renew"  # this session is over: open the next one
+    STOP_AND_TELL = "stop_and_tell"  # only a person can mend it: say so, try again after minutes
+
+
+BENIGN_CODES = frozenset(
+    {
+        "response_cancel_not_active",
+        "conversation_already_has_active_response",
+        "input_audio_buffer_commit_empty",
+        "item_retrieve_invalid_item_id",
+        "unsupported_content_type",
+    }
+)
+"""Races that every client of the Realtime API meets now and then; not worth a warning."""
+
+ACCOUNT_CODES = frozenset(
+    {
+        "insufficient_quota",
+        "invalid_api_key",
+        "account_deactivated",
+        "billing_hard_limit_reached",
+        "model_not_found",
+        "beta_api_shape_disabled",
+    }
+)
+"""Trouble with the account, the key or the model: retrying soon can't help."""
+
+TRANSIENT_CODES = frozenset({"rate_limit_exceeded", "inference_rate_limit_exceeded", "server_error"})
+
+RETRYABLE_STATUSES = frozenset({408, 425, 429})
+"""4xx statuses that ask for another try (RFC 9110 section 15.5.9, RFC 8470, RFC 6585); 5xx do as well."""
+
+_BY_KIND = {
+    FaultKind.NETWORK: Reaction.BACK_OFF,
+    FaultKind.TIMEOUT: Reaction.BACK_OFF,
+    FaultKind.TLS: Reaction.BACK_OFF,
+    FaultKind.BAD_ANSWER: Reaction.BACK_OFF,
+    FaultKind.CLOSED: Reaction.BACK_OFF,
+    FaultKind.LOST: Reaction.BACK_OFF,
+    FaultKind.EXPIRED: Reaction.RENEW,
+    FaultKind.SETUP_REFUSED: Reaction.STOP_AND_TELL,
+}
+
+
+def react(fault: Fault) -> Reaction:
+    """Classify a fault. Codes come before kinds: a code says more than the channel it arrived on."""
+    if fault.code in ACCOUNT_CODES:
+        return Reaction.STOP_AND_TELL
+    if fault.code == "session_expired":
+        return Reaction.RENEW
+    if fault.kind is FaultKind.HTTP_STATUS:
+        return _react_to_status(fault.http_status or 0)
+    if fault.kind in _BY_KIND:
+        return _BY_KIND[fault.kind]
+    if fault.code in TRANSIENT_CODES or fault.error_type == "server_error":
+        return Reaction.BACK_OFF
+    return Reaction.KEEP
+
+
+def is_benign(fault: Fault) -> bool:
+    """Return whether the fault is one of the known harmless races."""
+    return fault.code in BENIGN_CODES
+
+
+def _react_to_status(status: int) -> Reaction:
+    if status in RETRYABLE_STATUSES or status >= 500:
+        return Reaction.BACK_OFF
+    return Reaction.STOP_AND_TELL

@@ -1,4 +1,4 @@
-"""The one answer to "what is it doing now?", from which LED, journal, systemd status and live view are computed.
+"""The one answer to "what is it doing now?", from which LED, journal and live view are computed.
 
 The state is never stored: it is the first row of PRIORITY whose condition holds for the facts.
 """
@@ -75,3 +75,14 @@ PRIORITY: tuple[tuple[AgentState, Callable[[Facts], bool]], ...] = (
 def state_of(facts: Facts) -> AgentState:
     """Return the state that the facts amount to: the first row of PRIORITY that holds."""
     return next(state for state, holds in PRIORITY if holds(facts))
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The agent's state with what a log line or a status display says beside it."""
+
+    state: AgentState
+    cause: str
+    """What made it so, in a few words (an event of the protocol, a fault, a gesture)."""
+    session_id: str
+    response_id: str

@@ -1,0 +1,76 @@
+"""What a person may set about the agent's decisions; filled from the configuration."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+
+class Mode(enum.Enum):
+    """When the microphone is open."""
+
+    ALWAYS_ON = "always-on"
+    BUTTON = "button"
+
+
+class Duplex(enum.Enum):
+    """Whether the microphone stays open while the loudspeaker sounds."""
+
+    HALF = "half"
+    FULL = "full"
+
+
+class Action(enum.Enum):
+    """What a gesture does."""
+
+    NONE = "none"
+    CONVERSATION = "conversation"  # start or end a conversation
+    TALK = "talk"  # push-to-talk while held
+    MUTE = "mute"
+    INTERRUPT = "interrupt"  # stop the answer
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonSettings:
+    """One button: what its gestures do and how long a hold is, in seconds."""
+
+    name: str
+    tap: Action
+    hold: Action
+    double_tap: Action
+    hold_s: float
+
+
+DEFAULT_GESTURES: dict[Mode, tuple[Action, Action, Action]] = {
+    Mode.ALWAYS_ON: (Action.INTERRUPT, Action.MUTE, Action.NONE),
+    Mode.BUTTON: (Action.CONVERSATION, Action.TALK, Action.MUTE),
+}
+"""Tap, hold and double tap of a button whose configuration names none."""
+
+DEFAULT_HOLD_S: dict[Action, float] = {Action.TALK: 0.3, Action.MUTE: 1.0}
+"""How long a press must last to be a hold, by what the hold does: talking has to begin soon, muting must not
+happen by chance. Any other action takes DEFAULT_HOLD_FALLBACK_S."""
+
+DEFAULT_HOLD_FALLBACK_S = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """Settings of the pure core.
+
+    ``turn_detection`` is the session object part that switches the server's voice activity detection on again
+    after push-to-talk; None when the server has none (then nobody listens but while the talk button is held).
+    ``takes_manual_turns`` is False for servers that can't clear and commit the input buffer.
+    """
+
+    mode: Mode = Mode.ALWAYS_ON
+    duplex: Duplex = Duplex.HALF
+    half_duplex_tail_s: float = 0.3
+    answer_limit_s: float = 15.0
+    conversation_idle_limit_s: float = 120.0
+    interrupt_response: bool = True
+    takes_manual_turns: bool = True
+    turn_detection_on: dict[str, object] | None = field(default_factory=dict)
+    turn_detection_off: dict[str, object] = field(default_factory=dict)
+    raw_events: bool = False
+    buttons: tuple[ButtonSettings, ...] = ()

@@ -1,0 +1,99 @@
+"""The only place where the agent meets a clock: event or deadline -> agent -> commands -> status."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from edge_agent.core.commands import Command
+from edge_agent.core.events import Event
+from edge_agent.core.status import Status
+
+INBOX_LIMIT = 2000
+"""Events that may wait for the agent; a burst of transcript deltas is some hundreds.
+Overflow rule: the newest is refused and counted, since what is queued already explains what to do."""
+
+PULSE_S = 1.0
+"""The loop comes round at least this often, so that its progress can be seen by the watchdog."""
+
+
+class Decider(Protocol):
+    """What the runner needs of :class:`edge_agent.core.agent.Agent`."""
+
+    @property
+    def status(self) -> Status: ...
+    def next_deadline(self) -> float | None: ...
+    def start(self, now: float) -> list[Command]: ...
+    def stop(self, now: float) -> list[Command]: ...
+    def handle(self, event: Event, now: float) -> list[Command]: ...
+    def tick(self, now: float) -> list[Command]: ...
+
+
+class Runner:
+    """Feeds one agent. ``perform`` and ``show`` must not block: they hand work on."""
+
+    def __init__(
+        self,
+        agent: Decider,
+        perform: Callable[[Command], None],
+        show: Callable[[Status, float], None],
+        observe: Callable[[Event], None],
+    ) -> None:
+        self._agent = agent
+        self._perform = perform
+        self._show = show
+        self._observe = observe
+        self._inbox: asyncio.Queue[Event] = asyncio.Queue(INBOX_LIMIT)
+        self._shown: Status | None = None
+        self.progress = 0
+        """Grows as long as the loop lives."""
+        self.refused = 0
+        """Events that found the inbox full."""
+
+    def post(self, event: Event) -> None:
+        """Take an event. Call it in the loop's thread; other threads go through call_soon_threadsafe."""
+        try:
+            self._inbox.put_nowait(event)
+        except asyncio.QueueFull:
+            self.refused += 1
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        now = asyncio.get_running_loop().time
+        self._carry_out(self._agent.start(now()), now())
+        while True:
+            event = await self._next_event(now())
+            self.progress += 1
+            moment = now()
+            if event is not None:
+                self._observe(event)
+                self._carry_out(self._agent.handle(event, moment), moment)
+            deadline = self._agent.next_deadline()
+            if deadline is not None and deadline <= moment:
+                self._carry_out(self._agent.tick(moment), moment)
+
+    def stop(self) -> None:
+        """Carry out the agent's last commands; call it after :meth:`run` has ended."""
+        now = asyncio.get_running_loop().time()
+        for command in self._agent.stop(now):
+            self._perform(command)
+
+    async def _next_event(self, now: float) -> Event | None:
+        deadline = self._agent.next_deadline()
+        until = now + PULSE_S if deadline is None else min(deadline, now + PULSE_S)
+        if not self._inbox.empty():
+            return self._inbox.get_nowait()
+        try:
+            async with asyncio.timeout_at(until):
+                return await self._inbox.get()
+        except TimeoutError:
+            return None
+
+    def _carry_out(self, commands: list[Command], now: float) -> None:
+        for command in commands:
+            self._perform(command)
+        status = self._agent.status
+        if self._shown is None or status.state is not self._shown.state:
+            self._shown = status
+            self._show(status, now)
