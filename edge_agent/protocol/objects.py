@@ -130,6 +130,12 @@ class LogProb(msgspec.Struct, frozen=True):
     bytes: tuple[int, ...] | None = None
 
 
+class TranscriptionLanguage(msgspec.Struct, frozen=True):
+    """A language that was heard, by its code ("en")."""
+
+    code: str = ""
+
+
 class RateLimit(msgspec.Struct, frozen=True):
     """One limit (``name``: requests, tokens): what remains, and when it is full again."""
 

@@ -12,23 +12,43 @@ from typing import ClassVar, get_args
 
 import msgspec
 
-from edge_agent.protocol.objects import (  # noqa: I001 - one statement for the names that are passed on
-    ApiError as ApiError,
-    AudioInput as AudioInput,
-    AudioOutput as AudioOutput,
-    ContentPart as ContentPart,
-    Conversation as Conversation,
-    Item as Item,
-    JsonObject as JsonObject,
-    LogProb as LogProb,
-    RateLimit as RateLimit,
-    Response as Response,
-    ResponseStatusDetails as ResponseStatusDetails,
-    SessionAudio as SessionAudio,
-    SessionObject as SessionObject,
-    TranscriptionUsage as TranscriptionUsage,
-    Usage as Usage,
+from edge_agent.protocol.objects import (
+    ApiError,
+    AudioInput,
+    AudioOutput,
+    ContentPart,
+    Conversation,
+    Item,
+    JsonObject,
+    LogProb,
+    RateLimit,
+    Response,
+    ResponseStatusDetails,
+    SessionAudio,
+    SessionObject,
+    TranscriptionLanguage,
+    TranscriptionUsage,
+    Usage,
 )
+
+__all__ = [  # the objects inside events, passed on; the events below are public too
+    "ApiError",
+    "AudioInput",
+    "AudioOutput",
+    "ContentPart",
+    "Conversation",
+    "Item",
+    "JsonObject",
+    "LogProb",
+    "RateLimit",
+    "Response",
+    "ResponseStatusDetails",
+    "SessionAudio",
+    "SessionObject",
+    "TranscriptionLanguage",
+    "TranscriptionUsage",
+    "Usage",
+]
 
 
 class _ServerEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,7 +168,7 @@ class ConversationItemInputAudioTranscriptionCompleted(_ServerEvent, frozen=True
     transcript: str = ""
     usage: TranscriptionUsage | None = None
     logprobs: tuple[LogProb, ...] | None = None
-    languages: tuple[str, ...] | None = None
+    languages: tuple[TranscriptionLanguage, ...] | None = None
 
 
 class ConversationItemInputAudioTranscriptionFailed(_ServerEvent, frozen=True):
@@ -203,7 +223,7 @@ class InputAudioBufferTimeoutTriggered(_ServerEvent, frozen=True):
 
 
 class InputAudioBufferDtmfEventReceived(_ServerEvent, frozen=True):
-    """A telephone key, at ``received_at`` seconds since 1970. SIP only; the one event without ``event_id``."""
+    """A telephone key at ``received_at`` seconds since 1970. SIP only; the one event without ``event_id``."""
 
     wire_type: ClassVar[str] = "input_audio_buffer.dtmf_event_received"
     event: str = ""
