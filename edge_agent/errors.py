@@ -5,6 +5,8 @@
     EdgeAgentError
     ├── ConfigError(ValueError)          the configuration: exit 78, no restart helps
     ├── AudioDeviceError(OSError)        a sound device: keep running, show it, retry
+    ├── PinError(ValueError)             a GPIO pin: wired or configured wrongly
+    ├── ControlError(OSError)            the control socket
     ├── SignalingError                   the call could not be set up: carries a Fault
     └── IllegalTransition(RuntimeError)  our own bug: crash, the service manager restarts
 """
@@ -38,6 +40,14 @@ class ConfigError(EdgeAgentError, ValueError):
 
 class AudioDeviceError(EdgeAgentError, OSError):
     """A sound device can't be opened, or has gone. The message names the device and the next step."""
+
+
+class PinError(EdgeAgentError, ValueError):
+    """A GPIO pin can't be used. The message names the configuration key and the pin."""
+
+
+class ControlError(EdgeAgentError, OSError):
+    """The control socket can't be opened, reached or understood. The message names its path."""
 
 
 class SignalingError(EdgeAgentError):
