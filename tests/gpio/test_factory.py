@@ -27,6 +27,8 @@ def test_mock_pins_can_be_dimmed() -> None:
 def test_two_mock_factories_do_not_share_pins() -> None:
     first, _ = open_factory(FactoryKind.MOCK)
     second, _ = open_factory(FactoryKind.MOCK)
+    assert first is not None
+    assert second is not None
     assert first.pin("GPIO17") is not second.pin("GPIO17")
 
 
