@@ -204,11 +204,11 @@ class SessionObject(msgspec.Struct, frozen=True, omit_defaults=True):
     ``expires_at`` is the end of the session in seconds since 1970; not every server tells.
     """
 
-    type: str | None = None  # realtime, transcription
+    type: str | None = None  # realtime, transcription; beta servers don't say
     object: str | None = None
     id: str | None = None
     model: str | None = None
-    expires_at: float | None = None
+    expires_at: int | float | None = None
     instructions: str | None = None
     output_modalities: tuple[str, ...] | None = None
     audio: SessionAudio | None = None
