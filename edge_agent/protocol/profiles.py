@@ -17,7 +17,7 @@ EVENTS_CHANNEL_LABEL = "oai-events"
 """Label of the data channel. Most servers take any; Hugging Face speech-to-speech takes no other."""
 
 OPENAI_MAX_SESSION_S = 55 * 60.0
-"""OpenAI ends sessions after 60 minutes (its guide to Realtime conversations); five less, to renew in order."""
+"""OpenAI ends sessions after 60 minutes (guide to Realtime conversations); five less, to renew in time."""
 
 
 class Handshake(enum.Enum):
@@ -54,7 +54,8 @@ class Profile:
     ``Authorization: Bearer``. ``answer_path`` leads to the SDP in a JSON answer, () means that the body is
     the SDP. Any 2xx status is success. ``initial_update`` tells whether the session is (also) configured by
     ``session.update`` after ``session.created``. ``max_session_s`` is how long a session lives when the
-    server does not say, None for no known limit.
+    server does not say, None for no known limit. ``takes_manual_turns`` is False where the input buffer
+    can't be cleared and committed, so that push-to-talk can only open and close the microphone.
     """
 
     handshake: Handshake = Handshake.MULTIPART
@@ -71,6 +72,7 @@ class Profile:
     initial_update: bool = False
     max_session_s: float | None = None
     needs_key: bool = True
+    takes_manual_turns: bool = True
 
 
 PROFILES: Mapping[str, Profile] = MappingProxyType(
@@ -103,6 +105,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             hangup=Hangup.DELETE_LOCATION,
             initial_update=True,
             needs_key=False,
+            takes_manual_turns=False,
         ),
         "speaches": Profile(
             handshake=Handshake.RAW_SDP,
