@@ -1,7 +1,7 @@
 """What providers do differently about a call: facts as data, one row for each provider.
 
 Every value can be overridden in the configuration, because servers change. What a server shows by itself is
-not here: whether it sends ``output_audio_buffer.*``, or understands ``input_audio_buffer.clear``.
+not here: whether it sends ``output_audio_buffer.*``.
 """
 
 from __future__ import annotations

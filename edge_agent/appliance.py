@@ -1,0 +1,318 @@
+"""One configuration brought to life: sound, pins, sessions, control socket and the agent that moves them.
+
+The appliance carries out what the agent commands and shows what the agent is. It decides nothing itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import ParamSpec
+
+from edge_agent import journal
+from edge_agent.audio.capture import Capture
+from edge_agent.audio.level import FLOOR_DBFS
+from edge_agent.audio.playback import Playback
+from edge_agent.control import (
+    ControlSocket,
+    LedShown,
+    Level,
+    Mute,
+    NoticeTold,
+    Press,
+    Release,
+    Request,
+    SendRaw,
+    StateShown,
+    Transcript,
+    TurnAnswered,
+    WireEvent,
+)
+from edge_agent.core.agent import Agent
+from edge_agent.core.commands import (
+    CloseLink,
+    Command,
+    FlushPlayout,
+    OpenLink,
+    Send,
+    SetCapture,
+    SetUplink,
+    Tell,
+)
+from edge_agent.core.events import (
+    ButtonPressed,
+    ButtonReleased,
+    Event,
+    MuteRequested,
+    RawEventRequested,
+    ServerSaid,
+    SoundStarted,
+)
+from edge_agent.core.indicator import PATTERNS
+from edge_agent.core.notices import Notice
+from edge_agent.core.progress import ProgressGate
+from edge_agent.core.status import Status
+from edge_agent.core.transcripts import Line, Transcripts
+from edge_agent.gpio.buttons import Buttons
+from edge_agent.gpio.leds import Leds
+from edge_agent.gpio.light import LedTask
+from edge_agent.parts import Parts
+from edge_agent.runner import Runner
+from edge_agent.session.session import RealtimeSession
+from edge_agent.sessions import Sessions
+from edge_agent.supervision import Supervisor
+
+logger = logging.getLogger(__name__)
+
+HANG_UP_LIMIT_S = 3.0
+"""A session that has not hung up by then is abandoned: the process must end within 5 s."""
+
+THREAD_LIMIT_S = 2.0
+"""A sound thread comes round every 10 ms; one that has not ended by then hangs in a driver."""
+
+STANDSTILL_LIMIT_S = 5.0
+"""Every part comes round within a second or so, retries of a missing device included; this allows for a
+machine that is busy with something else."""
+
+LEVEL_PERIOD_S = 0.2
+"""Five times a second is what an eye follows."""
+
+P = ParamSpec("P")
+
+
+class Appliance:
+    """Built from ``parts``; :meth:`run` brings it to life until ``stop`` is set."""
+
+    def __init__(self, parts: Parts, supervisor: Supervisor) -> None:
+        self._parts = parts
+        self._supervisor = supervisor
+        self._agent = Agent(parts.agent_settings, parts.new_delays)
+        self._runner = Runner(self._agent, self._perform, self._show, self._observe)
+        self._transcripts = Transcripts()
+        self._sessions: Sessions | None = None
+        self._control: ControlSocket | None = None
+        self._crash: asyncio.Future[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._light: LedTask | None = None
+        self._capture = Capture(
+            parts.open_input,
+            parts.uplink,
+            self._from_thread(self._from_sound),
+            self._from_thread(self._crashed),
+        )
+        self._playback = Playback(
+            parts.open_output,
+            parts.playout,
+            self._from_thread(self._from_sound),
+            self._from_thread(self._crashed),
+        )
+
+    async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+        """Live until ``stop`` is set. Raises what a sound thread or a task died of."""
+        self._crash = self._loop.create_future()
+        async with contextlib.AsyncExitStack() as cleanup:
+            leds = self._open_pins(cleanup)
+            await self._open_control(cleanup)
+            self._start_threads(cleanup)
+            async with asyncio.TaskGroup() as tasks:
+                await self._live(tasks, leds, stop, ready)
+
+    # -- life and death ----------------------------------------------------------------------------
+
+    def _open_pins(self, cleanup: contextlib.AsyncExitStack) -> Leds:
+        factory, reason = self._parts.open_pins()
+        wants_pins = bool(self._parts.leds or self._parts.buttons)
+        if factory is None and wants_pins:
+            self._tell(Tell(Notice.NO_GPIO, f"no LEDs and no buttons: {reason}"))
+        if factory is not None:
+            cleanup.callback(factory.close)
+        leds = Leds(self._parts.leds, factory)
+        cleanup.callback(leds.close)
+        buttons = Buttons(self._parts.buttons, factory, self._from_thread(self._edge))
+        cleanup.callback(buttons.close)
+        return leds
+
+    async def _open_control(self, cleanup: contextlib.AsyncExitStack) -> None:
+        settings = self._parts.control
+        if settings is None:
+            return
+        self._control = ControlSocket(settings, self._requested)
+        await self._control.start()
+        cleanup.push_async_callback(self._control.close)
+
+    def _start_threads(self, cleanup: contextlib.AsyncExitStack) -> None:
+        for thread in (self._capture, self._playback):
+            cleanup.push_async_callback(self._stop_thread, thread)
+            thread.start()
+
+    async def _stop_thread(self, thread: Capture | Playback) -> None:
+        if not await asyncio.to_thread(thread.stop, THREAD_LIMIT_S):
+            logger.error("the %s thread did not end within %.0f s", type(thread).__name__, THREAD_LIMIT_S)
+
+    async def _live(
+        self, tasks: asyncio.TaskGroup, leds: Leds, stop: asyncio.Event, ready: Callable[[], None]
+    ) -> None:
+        self._sessions = Sessions(self._make_session, tasks)
+        self._light = LedTask(leds, self._loop.time)
+        living = [
+            tasks.create_task(self._runner.run(), name="runner"),
+            tasks.create_task(self._light.run(), name="light"),
+            tasks.create_task(self._publish_levels(), name="levels"),
+            tasks.create_task(self._feed_watchdog(), name="watchdog"),
+        ]
+        ready()
+        try:
+            await self._until_stopped_or_crashed(stop)
+        finally:
+            for task in living:
+                task.cancel()
+            await asyncio.wait(living)
+            self._runner.stop()
+            await self._sessions.closed(HANG_UP_LIMIT_S)
+
+    async def _until_stopped_or_crashed(self, stop: asyncio.Event) -> None:
+        assert self._crash is not None
+        stopped = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait((stopped, self._crash), return_when=asyncio.FIRST_COMPLETED)
+            if self._crash.done():
+                self._crash.result()
+        finally:
+            stopped.cancel()
+
+    async def _feed_watchdog(self) -> None:
+        """Feed the service manager's watchdog while everything that has to move does move."""
+        interval_s = self._supervisor.watchdog_interval_s
+        if interval_s is None:
+            return
+        gate = ProgressGate(dict.fromkeys(self._progress(), STANDSTILL_LIMIT_S))
+        while True:
+            stuck = gate.stuck(self._progress(), self._loop.time())
+            if stuck:
+                logger.error("no progress: %s; the watchdog is not fed", ", ".join(stuck))
+            else:
+                self._supervisor.feed_watchdog()
+            await asyncio.sleep(min(interval_s, STANDSTILL_LIMIT_S / 2))
+
+    def _progress(self) -> dict[str, int]:
+        return {
+            "agent": self._runner.progress,
+            "microphone": self._capture.progress,
+            "loudspeaker": self._playback.progress,
+        }
+
+    # -- what the agent commands -------------------------------------------------------------------
+
+    def _perform(self, command: Command) -> None:
+        assert self._sessions is not None
+        match command:
+            case OpenLink(epoch=epoch):
+                self._sessions.open(epoch)
+            case CloseLink(epoch=epoch):
+                self._sessions.close(epoch)
+            case Send(epoch=epoch, event=event):
+                self._sessions.send(epoch, event)
+            case FlushPlayout():
+                self._playback.flush()
+            case SetUplink(open=is_open):
+                self._parts.uplink.open_gate() if is_open else self._parts.uplink.close_gate()
+            case SetCapture(open=is_open):
+                self._capture.set_enabled(is_open)
+            case Tell():
+                self._tell(command)
+
+    def _make_session(self, epoch: int) -> RealtimeSession:
+        return self._parts.make_session(epoch, self._runner.post, self._saw_wire_type, self._saw_malformed)
+
+    def _tell(self, told: Tell) -> None:
+        journal.tell(told.notice, told.text, told.fields)
+        if self._control is None:
+            return
+        notice = told.notice
+        self._control.publish(NoticeTold(notice.name.lower(), notice.severity.name.lower(), told.text))
+        if notice is Notice.TURN_ANSWERED:
+            latency_ms = told.fields.get("EDGE_LATENCY_MS")
+            self._control.publish(TurnAnswered(None if latency_ms is None else float(latency_ms)))
+
+    # -- what the agent is -------------------------------------------------------------------------
+
+    def _show(self, status: Status, now: float) -> None:
+        pattern = PATTERNS[status.state]
+        fields = {"EDGE_STATE": status.state.value, "EDGE_EVENT": status.cause}
+        if status.session_id:
+            fields["EDGE_SESSION_ID"] = status.session_id
+        if status.response_id:
+            fields["EDGE_RESPONSE_ID"] = status.response_id
+        journal.tell(Notice.STATE_CHANGED, f"{status.state.value} ({status.cause})", fields)
+        self._supervisor.status(f"{status.state.value} ({status.cause})")
+        if self._light is not None:
+            self._light.show(pattern)
+        if self._control is not None:
+            at_s = self._control.since_start_s(now)
+            self._control.publish(StateShown(status.state.value, at_s))
+            self._control.publish(LedShown(pattern.name, at_s))
+
+    def _observe(self, event: Event) -> None:
+        if isinstance(event, ServerSaid) and self._control is not None:
+            for line in self._transcripts.see(event.event):
+                self._publish_line(line)
+
+    def _publish_line(self, line: Line) -> None:
+        assert self._control is not None
+        self._control.publish(Transcript(line.role, line.item_id, line.text, line.is_final))
+
+    def _saw_wire_type(self, wire_type: str) -> None:
+        if self._control is not None:
+            self._control.publish(WireEvent(wire_type))
+
+    def _saw_malformed(self, reason: str) -> None:
+        self._tell(Tell(Notice.MALFORMED_EVENT, f"the server sent a message that is no event: {reason}"))
+
+    async def _publish_levels(self) -> None:
+        while True:
+            await asyncio.sleep(LEVEL_PERIOD_S)
+            if self._control is not None:
+                self._control.publish(
+                    Level(_shown_level(self._capture.level_dbfs), _shown_level(self._playback.level_dbfs))
+                )
+
+    # -- what happens ------------------------------------------------------------------------------
+
+    def _from_thread(self, handler: Callable[P, None]) -> Callable[P, None]:
+        """Return ``handler`` as other threads may call it: it runs in the loop, soon."""
+
+        def hand_over(*args: P.args, **kwargs: P.kwargs) -> None:
+            self._loop.call_soon_threadsafe(partial(handler, *args, **kwargs))
+
+        return hand_over
+
+    def _from_sound(self, event: Event) -> None:
+        if isinstance(event, SoundStarted):
+            event = SoundStarted(self._capture.last_voice_at)
+        self._runner.post(event)
+
+    def _edge(self, name: str, pressed: bool) -> None:
+        self._runner.post(ButtonPressed(name) if pressed else ButtonReleased(name))
+
+    def _requested(self, request: Request) -> None:
+        match request:
+            case Press(button=name):
+                self._runner.post(ButtonPressed(name))
+            case Release(button=name):
+                self._runner.post(ButtonReleased(name))
+            case Mute(on=muted):
+                self._runner.post(MuteRequested(muted))
+            case SendRaw(event=payload):
+                self._runner.post(RawEventRequested(payload))
+
+    def _crashed(self, error: BaseException) -> None:
+        if self._crash is not None and not self._crash.done():
+            self._crash.set_exception(error)
+
+
+def _shown_level(level_dbfs: float) -> float | None:
+    """A level with as many digits as a person reads; None for silence."""
+    return None if level_dbfs <= FLOOR_DBFS else round(level_dbfs, 1)

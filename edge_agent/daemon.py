@@ -1,0 +1,118 @@
+"""`edge-agent run`: the life of the process. Signals, reload, exit code; what runs is the appliance."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_agent import __version__, journal
+from edge_agent.appliance import Appliance
+from edge_agent.config.loader import load_config
+from edge_agent.config.schema import Config
+from edge_agent.core.notices import Notice
+from edge_agent.errors import ConfigError, ControlError, EdgeAgentError, ExitCode
+from edge_agent.journal import LogFormat, configure_logging
+from edge_agent.parts import Parts, parts_of
+from edge_agent.supervision import Supervisor
+
+logger = logging.getLogger(__name__)
+
+SWITCH_INTERVAL_S = 0.001
+"""With Python's default of 5 ms a sound thread waits up to 9 ms for the interpreter, so up to 3.5 (measured)."""
+
+
+def run_daemon(config_path: Path, log_level: str | None, log_format: LogFormat) -> int:
+    """Run until SIGTERM or SIGINT and return the exit code. SIGHUP reloads the configuration.
+
+    Raises ConfigError for a configuration that can't be used at the start; a bad one at a reload is told and
+    the old one stays. ``log_level`` overrides the configuration's.
+    """
+    config = load_config(config_path)
+    parts = parts_of(config)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    with asyncio.Runner() as runner:
+        return runner.run(_Process(config_path, log_level, log_format).run(config, parts))
+
+
+class _Process:
+    """Appliances one after the other: a reload that is accepted ends one and begins the next."""
+
+    def __init__(self, config_path: Path, log_level: str | None, log_format: LogFormat) -> None:
+        self._config_path = config_path
+        self._log_level = log_level
+        self._log_format = log_format
+        self._supervisor = Supervisor()
+        self._stop_appliance = asyncio.Event()
+        self._next: tuple[Config, Parts] | None = None
+        self._is_stopping = False
+
+    async def run(self, config: Config, parts: Parts) -> ExitCode:
+        self._configure_logging(config, parts)
+        loop = asyncio.get_running_loop()
+        handlers: dict[signal.Signals, Callable[[], None]] = {
+            signal.SIGTERM: self._stop,
+            signal.SIGINT: self._stop,
+            signal.SIGHUP: self._reload,
+        }
+        for number, handler in handlers.items():
+            loop.add_signal_handler(number, handler)
+        journal.tell(Notice.STARTED, f"edge-agent {__version__} started with {self._config_path}")
+        try:
+            return await self._run_appliances(config, parts)
+        finally:
+            for number in handlers:
+                loop.remove_signal_handler(number)
+
+    async def _run_appliances(self, config: Config, parts: Parts) -> ExitCode:
+        self._next = (config, parts)
+        while self._next is not None:
+            config, parts = self._next
+            self._next = None
+            self._stop_appliance.clear()
+            self._configure_logging(config, parts)
+            try:
+                await Appliance(parts, self._supervisor).run(self._stop_appliance, self._is_ready)
+            except ControlError as error:
+                logger.error("%s", error)
+                return ExitCode.BUSY
+            except EdgeAgentError as error:
+                logger.error("%s", error)
+                return ExitCode.FAILED
+        journal.tell(Notice.STOPPED, "edge-agent stopped")
+        return ExitCode.OK
+
+    def _is_ready(self) -> None:
+        """The loops run: from here on the collector has nothing of the start-up to look through again."""
+        gc.collect()
+        gc.freeze()
+        self._supervisor.ready("started")
+
+    def _configure_logging(self, config: Config, parts: Parts) -> None:
+        configure_logging(self._log_level or config.logging.level, self._log_format, parts.secrets)
+
+    def _stop(self) -> None:
+        if self._is_stopping:
+            return
+        self._is_stopping = True
+        self._next = None
+        self._supervisor.stopping("stopping")
+        self._stop_appliance.set()
+
+    def _reload(self) -> None:
+        if self._is_stopping:
+            return
+        self._supervisor.reloading()
+        try:
+            config = load_config(self._config_path)
+            self._next = (config, parts_of(config))
+        except ConfigError as error:
+            journal.tell(Notice.RELOAD_REFUSED, f"reload refused, the old configuration stays:\n{error}")
+            self._supervisor.ready("reload refused")
+            return
+        journal.tell(Notice.RELOADED, f"reloading {self._config_path}")
+        self._stop_appliance.set()

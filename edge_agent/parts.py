@@ -1,0 +1,218 @@
+"""From a configuration to what the layers are built with: settings of each layer, and ways to open devices.
+
+Everything here is translation. A layer does not know the configuration; it has settings of its own.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec import UNSET
+
+from edge_agent.audio.device import DeviceSettings, PcmInput, PcmOutput
+from edge_agent.audio.opus import OpusSettings
+from edge_agent.audio.spec import PcmSpec, open_input, open_output
+from edge_agent.audio.uplink import EncodedPacket, Uplink
+from edge_agent.config import schema
+from edge_agent.config.secrets import find_secret
+from edge_agent.config.wishes import profile_of, wishes_of
+from edge_agent.control import ControlSettings
+from edge_agent.core.events import Event
+from edge_agent.core.link import full_jitter_delays
+from edge_agent.core.pcm import PERIOD_BYTES, PcmQueue
+from edge_agent.core.settings import (
+    DEFAULT_GESTURES,
+    DEFAULT_HOLD_FALLBACK_S,
+    DEFAULT_HOLD_S,
+    Action,
+    AgentSettings,
+    ButtonSettings,
+    Duplex,
+    Mode,
+)
+from edge_agent.errors import ConfigError
+from edge_agent.gpio.factory import Factory, FactoryKind, open_factory
+from edge_agent.gpio.settings import ButtonWiring, LedKind, LedSettings
+from edge_agent.protocol.profiles import Profile
+from edge_agent.protocol.session_object import ServerVad, SessionWishes, turn_detection_update
+from edge_agent.session.endpoint import Deadlines, Endpoint, IceServer, Secret
+from edge_agent.session.session import RealtimeSession
+
+PLAYOUT_LIMIT_PERIODS = 40
+"""400 ms of sound may wait for the loudspeaker: a server paces its sound, so more than that is old."""
+
+
+class _Sound:
+    """The session's ends of the sound road: the uplink's packets and the playout queue."""
+
+    def __init__(self, uplink: Uplink, playout: PcmQueue) -> None:
+        self._uplink = uplink
+        self._playout = playout
+
+    def connect_microphone(self, deliver: Callable[[EncodedPacket], None]) -> None:
+        self._uplink.connect(deliver)
+
+    def disconnect_microphone(self) -> None:
+        self._uplink.disconnect()
+
+    def play(self, pcm_48k_mono: bytes) -> None:
+        self._playout.put(pcm_48k_mono)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an appliance is built from."""
+
+    agent_settings: AgentSettings
+    endpoint: Endpoint
+    wishes: SessionWishes
+    uplink: Uplink
+    playout: PcmQueue
+    open_input: Callable[[], PcmInput]
+    open_output: Callable[[], PcmOutput]
+    open_pins: Callable[[], tuple[Factory | None, str]]
+    leds: tuple[LedSettings, ...]
+    buttons: tuple[ButtonWiring, ...]
+    control: ControlSettings | None
+    secrets: tuple[str, ...]
+    """Values that must never be seen, for the log's filter."""
+
+    @staticmethod
+    def new_delays() -> Iterator[float]:
+        """Waiting times between attempts, in seconds."""
+        return full_jitter_delays(random.random)
+
+    def make_session(
+        self,
+        epoch: int,
+        post: Callable[[Event], None],
+        on_wire: Callable[[str], None],
+        on_malformed: Callable[[str], None],
+    ) -> RealtimeSession:
+        """Return the session of an epoch, not yet opened."""
+        sound = _Sound(self.uplink, self.playout)
+        return RealtimeSession(
+            epoch, self.endpoint, self.wishes, sound, post, on_wire=on_wire, on_malformed=on_malformed
+        )
+
+
+def parts_of(config: schema.Config) -> Parts:
+    """Translate a validated configuration. Raises ConfigError when a key can't be found."""
+    chosen = config.endpoints[0]
+    profile = profile_of(chosen)
+    wishes = wishes_of(config, chosen)
+    endpoint, secrets = _endpoint(chosen, profile)
+    devices = DeviceSettings()
+    source, sink = PcmSpec.parse(config.sound.input), PcmSpec.parse(config.sound.output)
+    factory_kind = FactoryKind(config.gpio.factory)
+    return Parts(
+        agent_settings=_agent_settings(config, profile, wishes),
+        endpoint=endpoint,
+        wishes=wishes,
+        uplink=Uplink(_opus(config.sound.opus)),
+        playout=PcmQueue(PLAYOUT_LIMIT_PERIODS * PERIOD_BYTES),
+        open_input=lambda: open_input(source, devices),
+        open_output=lambda: open_output(sink, devices),
+        open_pins=lambda: open_factory(factory_kind),
+        leds=tuple(_led(led) for led in config.leds),
+        buttons=tuple(
+            ButtonWiring(button.name, button.pin, button.active_low, button.pull) for button in config.buttons
+        ),
+        control=_control(config.control),
+        secrets=secrets,
+    )
+
+
+def _endpoint(chosen: schema.Endpoint, profile: Profile) -> tuple[Endpoint, tuple[str, ...]]:
+    where = f"endpoint {chosen.name}: key"
+    key = _secret(where, chosen.key)
+    if key is None and profile.needs_key:
+        raise ConfigError(
+            f"{where}: the profile {chosen.profile} needs a key; name a credential, file or env"
+        )
+    ice_servers = tuple(
+        IceServer(
+            server.url, server.username, _secret(f"endpoint {chosen.name}: {server.url}", server.credential)
+        )
+        for server in chosen.ice_servers
+    )
+    patience = chosen.deadlines
+    endpoint = Endpoint(
+        name=chosen.name,
+        base_url=chosen.url,
+        profile=profile,
+        model=chosen.model,
+        key=key,
+        extra_headers=dict(chosen.headers),
+        ice_servers=ice_servers,
+        deadlines=Deadlines(
+            http_s=patience.http_s,
+            connect_s=patience.connect_s,
+            session_created_s=patience.session_created_s,
+            session_updated_s=patience.session_updated_s,
+        ),
+    )
+    found = [key, *(server.credential for server in ice_servers)]
+    return endpoint, tuple(secret() for secret in found if secret is not None)
+
+
+def _secret(purpose: str, source: schema.KeySource | None) -> Secret | None:
+    return None if source is None else find_secret(purpose, source).secret
+
+
+def _agent_settings(config: schema.Config, profile: Profile, wishes: SessionWishes) -> AgentSettings:
+    detection = config.session.turn_detection
+    listens = not isinstance(detection, schema.NoTurnDetection)
+    interrupts = getattr(detection, "interrupt_response", None)
+    wished = ServerVad() if wishes.turn_detection is UNSET else wishes.turn_detection
+    mode = Mode(config.mode)
+    return AgentSettings(
+        mode=mode,
+        duplex=Duplex(config.sound.duplex),
+        half_duplex_tail_s=config.sound.half_duplex_tail_ms / 1000,
+        answer_limit_s=config.conversation.answer_limit_s,
+        conversation_idle_limit_s=config.conversation.idle_limit_s,
+        interrupt_response=interrupts is not False,
+        takes_manual_turns=profile.takes_manual_turns,
+        turn_detection_on=turn_detection_update(wished, profile.dialect) if listens else None,
+        turn_detection_off=turn_detection_update(None, profile.dialect),
+        raw_events=config.control.raw_events,
+        buttons=tuple(_button(button, mode) for button in config.buttons),
+    )
+
+
+def _button(button: schema.Button, mode: Mode) -> ButtonSettings:
+    tap, hold, double_tap = (
+        default if given is None else Action(given)
+        for given, default in zip(
+            (button.tap, button.hold, button.double_tap), DEFAULT_GESTURES[mode], strict=True
+        )
+    )
+    hold_s = DEFAULT_HOLD_S.get(hold, DEFAULT_HOLD_FALLBACK_S)
+    if button.hold_ms is not None:
+        hold_s = button.hold_ms / 1000
+    return ButtonSettings(button.name, tap, hold, double_tap, hold_s)
+
+
+def _led(led: schema.Led | schema.PwmLed | schema.RgbLed) -> LedSettings:
+    match led:
+        case schema.Led():
+            return LedSettings(LedKind.LED, (led.pin,), led.active_high)
+        case schema.PwmLed():
+            return LedSettings(LedKind.PWM, (led.pin,), led.active_high, led.brightness)
+        case schema.RgbLed():
+            pins = (led.red, led.green, led.blue)
+            return LedSettings(LedKind.RGB, pins, led.active_high, led.brightness)
+
+
+def _opus(opus: schema.Opus) -> OpusSettings:
+    return OpusSettings(bitrate_bps=opus.bitrate_bps, complexity=opus.complexity, fec=opus.fec, dtx=opus.dtx)
+
+
+def _control(control: schema.Control) -> ControlSettings | None:
+    if control.socket is None:
+        return None
+    return ControlSettings(Path(control.socket), control.transcripts, control.raw_events)

@@ -1,0 +1,58 @@
+"""The sessions of one run: opens, feeds and hangs up what the agent asks for, by epoch."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from edge_agent.protocol.client_events import ClientEvent
+from edge_agent.session.session import RealtimeSession
+
+logger = logging.getLogger(__name__)
+
+
+class Sessions:
+    """Owns every session's task. ``make`` builds the session of an epoch; ``tasks`` is who waits for them."""
+
+    def __init__(self, make: Callable[[int], RealtimeSession], tasks: asyncio.TaskGroup) -> None:
+        self._make = make
+        self._tasks = tasks
+        self._open: dict[int, RealtimeSession] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def open(self, epoch: int) -> None:
+        """Begin session ``epoch``; it reports through its own events."""
+        session = self._make(epoch)
+        self._open[epoch] = session
+        self._tasks.create_task(self._hold(epoch, session), name=f"session-{epoch}")
+
+    def send(self, epoch: int, event: ClientEvent) -> None:
+        """Send on session ``epoch``; an event for one that has ended is stale and is dropped."""
+        session = self._open.get(epoch)
+        if session is not None:
+            session.send(event)
+
+    def close(self, epoch: int) -> None:
+        """Hang up session ``epoch`` in the background."""
+        session = self._open.pop(epoch, None)
+        if session is None:
+            return
+        task = self._tasks.create_task(session.hang_up(), name=f"hang-up-{epoch}")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def closed(self, deadline_s: float) -> None:
+        """Wait until every hang-up has ended, for ``deadline_s`` at most."""
+        if self._closing:
+            _, late = await asyncio.wait(self._closing, timeout=deadline_s)
+            for task in late:
+                logger.warning("%s did not end within %.1f s", task.get_name(), deadline_s)
+                task.cancel()
+
+    async def _hold(self, epoch: int, session: RealtimeSession) -> None:
+        try:
+            await session.run()
+        finally:
+            if self._open.get(epoch) is session:
+                del self._open[epoch]
