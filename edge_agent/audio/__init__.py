@@ -1,0 +1,1 @@
+"""Sound devices and the two threads that serve them."""

@@ -1,0 +1,140 @@
+"""The microphone's thread: device to uplink, and a clock that goes on when there is no device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+from edge_agent.audio.device import PcmInput
+from edge_agent.audio.level import PeakMeter, from_dbfs, peak
+from edge_agent.audio.thread import RETRY_S, DeviceStory, SoundThread
+from edge_agent.audio.uplink import Uplink
+from edge_agent.core.events import Device, Event
+from edge_agent.core.pcm import PERIOD_S, PERIOD_SAMPLES, SAMPLE_RATE_HZ, SILENCE
+from edge_agent.errors import AudioDeviceError
+
+VOICE_DBFS = -40.0
+"""A peak above this is a voice: rooms peak at -60 to -50 dBFS, speech at a metre's distance above -30."""
+
+STAND_IN_S = 2 * PERIOD_S
+"""How often silence is sent while there is no microphone: one packet a time."""
+
+IDLE_STAND_IN_S = 0.1
+"""The same while nobody listens either. Also how long it takes at most to notice that the mute is over."""
+
+
+class Capture:
+    """Reads the microphone while it is enabled, which it is at first, and feeds it to ``uplink``.
+
+    A device that fails is told once (DeviceLost), tried again every RETRY_S, and told once when it works
+    again (DeviceBack). While there is none, or it is disabled, the session hears silence and the sample clock
+    goes on, so that a server's voice detection ends a turn that was cut off. ``on_event`` and ``on_crash`` are
+    called in the sound thread; they must not wait.
+    """
+
+    def __init__(
+        self,
+        open_device: Callable[[], PcmInput],
+        uplink: Uplink,
+        on_event: Callable[[Event], None],
+        on_crash: Callable[[BaseException], None],
+    ) -> None:
+        self._open_device = open_device
+        self._uplink = uplink
+        self._story = DeviceStory(Device.MICROPHONE, on_event)
+        self._thread = SoundThread("capture", self._run, on_crash)
+        self._meter = PeakMeter()
+        self._voice_peak = from_dbfs(VOICE_DBFS)
+        self._is_enabled = True
+        self._heard_until_s = time.monotonic()
+        self.last_voice_at: float | None = None
+        """Monotonic seconds of the last voice that came through an open gate, None if never."""
+        self.xruns = 0
+        """How often samples were lost, all devices of this run together."""
+
+    @property
+    def progress(self) -> int:
+        """A counter that grows with every period and every retry."""
+        return self._thread.progress
+
+    @property
+    def error(self) -> BaseException | None:
+        """What the thread crashed of."""
+        return self._thread.error
+
+    @property
+    def level_dbfs(self) -> float:
+        """The microphone's level now, gate or not; the floor without a device."""
+        return self._meter.level_dbfs
+
+    def start(self) -> None:
+        """Start the thread; once only."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Close the device and end the thread; returns whether it ended within ``timeout_s``."""
+        return self._thread.stop(timeout_s)
+
+    def set_enabled(self, enabled: bool) -> None:
+        """Open or close the device. Closed within a period, open again within IDLE_STAND_IN_S."""
+        self._is_enabled = enabled
+
+    def _run(self, thread: SoundThread) -> None:
+        self._heard_until_s = time.monotonic()
+        while not thread.is_stopping:
+            try:
+                self._record(thread)
+            except AudioDeviceError as error:
+                self._story.failed(error)
+                self._stand_in(thread, until_s=time.monotonic() + RETRY_S)
+            while not self._is_enabled and not thread.is_stopping:
+                self._stand_in(thread, until_s=time.monotonic() + IDLE_STAND_IN_S)
+
+    def _record(self, thread: SoundThread) -> None:
+        """Read until the device fails, or is not wanted any more."""
+        if not self._is_enabled:
+            return
+        with closing(self._open_device()) as device:
+            known_xruns: int | None = None  # the first block comes after a gap as well
+            while self._is_enabled and not thread.is_stopping:
+                block = device.read()
+                if device.xruns != known_xruns:
+                    self._close_gap()
+                    self.xruns += device.xruns - (known_xruns or 0)
+                    known_xruns = device.xruns
+                self._take(block)
+                self._story.works()
+                thread.tick()
+
+    def _take(self, block: bytes) -> None:
+        now = time.monotonic()
+        self._uplink.feed(block)
+        self._heard_until_s = now
+        magnitude = peak(block)
+        self._meter.feed(magnitude)
+        if magnitude > self._voice_peak and self._uplink.gate_is_open:
+            self.last_voice_at = now
+
+    def _close_gap(self) -> None:
+        """Advance the sample clock to the block that has just been read: what was in between is lost."""
+        gap_s = time.monotonic() - PERIOD_S - self._heard_until_s
+        self._uplink.skip(round(gap_s * SAMPLE_RATE_HZ))
+
+    def _stand_in(self, thread: SoundThread, until_s: float) -> None:
+        """Be the microphone that there is not, until ``until_s``, a change of the enabling or the end."""
+        self._meter.reset()
+        was_enabled = self._is_enabled
+        while not thread.is_stopping and self._is_enabled is was_enabled and time.monotonic() < until_s:
+            thread.wait(STAND_IN_S if self._uplink.is_connected else IDLE_STAND_IN_S)
+            self._pass_time()
+            thread.tick()
+
+    def _pass_time(self) -> None:
+        periods = int((time.monotonic() - self._heard_until_s) / PERIOD_S)
+        self._heard_until_s += periods * PERIOD_S
+        if periods * PERIOD_S > 2 * IDLE_STAND_IN_S:
+            self._uplink.skip(periods * PERIOD_SAMPLES)  # a stopped process must not send it all at once
+            return
+        for _ in range(periods):
+            self._uplink.feed(SILENCE)

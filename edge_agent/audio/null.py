@@ -1,0 +1,46 @@
+"""A microphone in a silent room and a loudspeaker that nobody hears; both keep real time."""
+
+from __future__ import annotations
+
+from edge_agent.audio.pace import Pacer
+from edge_agent.core.pcm import SILENCE
+
+
+class NullInput:
+    """Silence at the pace of the monotonic clock. Never fails."""
+
+    xruns = 0
+
+    def __init__(self) -> None:
+        self._pacer = Pacer()
+
+    def read(self) -> bytes:
+        """Wait one period and return silence."""
+        self._pacer.wait()
+        return SILENCE
+
+    def close(self) -> None:
+        """Nothing to let go."""
+
+
+class NullOutput:
+    """Takes sound at the pace of the monotonic clock and forgets it. Never fails."""
+
+    xruns = 0
+
+    def __init__(self) -> None:
+        self._pacer = Pacer()
+
+    def write(self, block: bytes) -> None:
+        """Wait one period."""
+        self._pacer.wait()
+
+    def drop(self) -> None:
+        """Nothing waits."""
+
+    def queued_s(self) -> float:
+        """Nothing waits: what is written counts as played."""
+        return 0.0
+
+    def close(self) -> None:
+        """Nothing to let go."""

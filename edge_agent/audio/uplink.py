@@ -1,0 +1,101 @@
+"""From the microphone's blocks to the packets of a session: the gate, the encoder and the sample clock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge_agent.audio.opus import OpusEncoder, OpusSettings
+from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_SAMPLES, SAMPLE_BYTES, SILENCE
+
+PACKET_BYTES = 2 * PERIOD_BYTES
+"""20 ms, the packet time of WebRTC: 10 ms would halve this delay for twice the packets."""
+
+PACKET_SAMPLES = PACKET_BYTES // SAMPLE_BYTES
+
+LARGEST_DTX_BYTES = 2
+"""With DTX a packet of up to this size need not be sent (documentation of ``opus_encode``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPacket:
+    """One Opus packet; ``timestamp_samples`` counts at 48 kHz since the start and never goes back."""
+
+    payload: bytes
+    timestamp_samples: int
+    duration_samples: int
+
+
+class Uplink:
+    """Encodes while a session is connected; a closed gate sends silence, so that RTP goes on.
+
+    ``feed`` and ``skip`` belong to the capture thread, the rest to any thread. Raises OpusError if libopus is
+    missing. The gate is closed at first.
+    """
+
+    def __init__(self, settings: OpusSettings) -> None:
+        self._encoder = OpusEncoder(settings)
+        self._unsent_bytes = LARGEST_DTX_BYTES if settings.dtx else 0
+        self._lock = threading.Lock()
+        self._deliver: Callable[[EncodedPacket], None] | None = None
+        self._gate_is_open = False
+        self._clock_samples = 0
+        self._pending = bytearray()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a session takes packets."""
+        return self._deliver is not None
+
+    @property
+    def gate_is_open(self) -> bool:
+        """Whether the microphone is heard, if a session is connected."""
+        return self._gate_is_open
+
+    @property
+    def clock_samples(self) -> int:
+        """The sample clock: what was fed and skipped since the start."""
+        return self._clock_samples
+
+    def connect(self, deliver: Callable[[EncodedPacket], None]) -> None:
+        """Hand every packet from now on to ``deliver``, in the capture thread; it must not wait or raise."""
+        with self._lock:
+            self._encoder.reset()
+            self._pending.clear()
+            self._deliver = deliver
+
+    def disconnect(self) -> None:
+        """End the delivery: nothing is delivered after this returns."""
+        with self._lock:
+            self._deliver = None
+
+    def open_gate(self) -> None:
+        """Let the microphone through, from the next block on."""
+        self._gate_is_open = True
+
+    def close_gate(self) -> None:
+        """Send silence in place of the microphone, from the next block on."""
+        self._gate_is_open = False
+
+    def feed(self, block: bytes) -> None:
+        """Take one period of the microphone."""
+        with self._lock:
+            self._clock_samples += PERIOD_SAMPLES
+            if self._deliver is None:
+                return
+            self._pending += block if self._gate_is_open else SILENCE
+            if len(self._pending) == PACKET_BYTES:
+                self._send(self._deliver)
+
+    def skip(self, samples: int) -> None:
+        """Advance the sample clock over sound that was lost or never captured."""
+        with self._lock:
+            self._clock_samples += max(0, samples)
+            self._pending.clear()
+
+    def _send(self, deliver: Callable[[EncodedPacket], None]) -> None:
+        payload = self._encoder.encode(bytes(self._pending))
+        self._pending.clear()
+        if len(payload) > self._unsent_bytes:
+            deliver(EncodedPacket(payload, self._clock_samples - PACKET_SAMPLES, PACKET_SAMPLES))
