@@ -10,7 +10,7 @@ from typing import ClassVar, get_args
 
 import msgspec
 
-from edge_agent.protocol.objects import Item, JsonObject
+from edge_agent.protocol.objects import Integer, Item, JsonObject
 
 
 class _ClientEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,8 +77,8 @@ class ConversationItemTruncate(_ClientEvent, frozen=True):
 
     wire_type: ClassVar[str] = "conversation.item.truncate"
     item_id: str
-    content_index: int
-    audio_end_ms: int
+    content_index: Integer
+    audio_end_ms: Integer
 
 
 class ResponseCreate(_ClientEvent, frozen=True):

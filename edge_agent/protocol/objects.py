@@ -8,11 +8,17 @@ absent fields.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 JsonObject = dict[str, object]
 """A JSON object which is passed on without a look inside."""
+
+Integer = Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1)]
+"""An integer that every JSON implementation agrees on (RFC 8259 section 6). More digits are refused, because
+arithmetic with a number of 400 digits raises OverflowError far away from here."""
 
 
 class ApiError(msgspec.Struct, frozen=True):
@@ -79,34 +85,34 @@ class ResponseStatusDetails(msgspec.Struct, frozen=True, omit_defaults=True):
 class CachedTokenDetails(msgspec.Struct, frozen=True):
     """Cached input tokens by modality."""
 
-    text_tokens: int = 0
-    audio_tokens: int = 0
-    image_tokens: int = 0
+    text_tokens: Integer = 0
+    audio_tokens: Integer = 0
+    image_tokens: Integer = 0
 
 
 class InputTokenDetails(msgspec.Struct, frozen=True):
     """Input tokens by modality; ``cached_tokens`` are those among them that cost less."""
 
-    text_tokens: int = 0
-    audio_tokens: int = 0
-    image_tokens: int = 0
-    cached_tokens: int = 0
+    text_tokens: Integer = 0
+    audio_tokens: Integer = 0
+    image_tokens: Integer = 0
+    cached_tokens: Integer = 0
     cached_tokens_details: CachedTokenDetails | None = None
 
 
 class OutputTokenDetails(msgspec.Struct, frozen=True):
     """Output tokens by modality."""
 
-    text_tokens: int = 0
-    audio_tokens: int = 0
+    text_tokens: Integer = 0
+    audio_tokens: Integer = 0
 
 
 class Usage(msgspec.Struct, frozen=True):
     """What one response is billed for, in tokens."""
 
-    total_tokens: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
+    total_tokens: Integer = 0
+    input_tokens: Integer = 0
+    output_tokens: Integer = 0
     input_token_details: InputTokenDetails | None = None
     output_token_details: OutputTokenDetails | None = None
 
@@ -116,9 +122,9 @@ class TranscriptionUsage(msgspec.Struct, frozen=True, omit_defaults=True):
 
     type: str = ""
     seconds: float | None = None
-    total_tokens: int | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
+    total_tokens: Integer | None = None
+    input_tokens: Integer | None = None
+    output_tokens: Integer | None = None
     input_token_details: InputTokenDetails | None = None
 
 
@@ -127,7 +133,7 @@ class LogProb(msgspec.Struct, frozen=True):
 
     token: str = ""
     logprob: float = 0.0
-    bytes: tuple[int, ...] | None = None
+    bytes: tuple[Integer, ...] | None = None
 
 
 class TranscriptionLanguage(msgspec.Struct, frozen=True):
@@ -140,8 +146,8 @@ class RateLimit(msgspec.Struct, frozen=True):
     """One limit (``name``: requests, tokens): what remains, and when it is full again."""
 
     name: str = ""
-    limit: int = 0
-    remaining: int = 0
+    limit: Integer = 0
+    remaining: Integer = 0
     reset_seconds: float = 0.0
 
 
@@ -177,7 +183,7 @@ class Response(msgspec.Struct, frozen=True):
     conversation_id: str | None = None
     output_modalities: tuple[str, ...] = ()
     audio: ResponseAudio | None = None
-    max_output_tokens: int | str | None = None
+    max_output_tokens: Integer | str | None = None
     metadata: JsonObject | None = None
     usage: Usage | None = None
 
@@ -208,7 +214,7 @@ class SessionObject(msgspec.Struct, frozen=True, omit_defaults=True):
     object: str | None = None
     id: str | None = None
     model: str | None = None
-    expires_at: int | float | None = None
+    expires_at: Integer | float | None = None
     instructions: str | None = None
     output_modalities: tuple[str, ...] | None = None
     audio: SessionAudio | None = None
@@ -216,7 +222,7 @@ class SessionObject(msgspec.Struct, frozen=True, omit_defaults=True):
     tool_choice: str | JsonObject | None = None
     parallel_tool_calls: bool | None = None
     reasoning: JsonObject | None = None
-    max_output_tokens: int | str | None = None
+    max_output_tokens: Integer | str | None = None
     truncation: str | JsonObject | None = None
     prompt: JsonObject | None = None
     tracing: str | JsonObject | None = None

@@ -18,6 +18,7 @@ from edge_agent.protocol.objects import (
     AudioOutput,
     ContentPart,
     Conversation,
+    Integer,
     Item,
     JsonObject,
     LogProb,
@@ -132,8 +133,8 @@ class ConversationItemTruncated(_ServerEvent, frozen=True):
 
     wire_type: ClassVar[str] = "conversation.item.truncated"
     item_id: str = ""
-    content_index: int = 0
-    audio_end_ms: int = 0
+    content_index: Integer = 0
+    audio_end_ms: Integer = 0
 
 
 class ConversationItemInputAudioTranscriptionDelta(_ServerEvent, frozen=True):
@@ -141,7 +142,7 @@ class ConversationItemInputAudioTranscriptionDelta(_ServerEvent, frozen=True):
 
     wire_type: ClassVar[str] = "conversation.item.input_audio_transcription.delta"
     item_id: str = ""
-    content_index: int = 0
+    content_index: Integer = 0
     delta: str = ""
     logprobs: tuple[LogProb, ...] | None = None
 
@@ -151,7 +152,7 @@ class ConversationItemInputAudioTranscriptionSegment(_ServerEvent, frozen=True):
 
     wire_type: ClassVar[str] = "conversation.item.input_audio_transcription.segment"
     item_id: str = ""
-    content_index: int = 0
+    content_index: Integer = 0
     id: str = ""
     speaker: str = ""
     start: float = 0.0
@@ -164,7 +165,7 @@ class ConversationItemInputAudioTranscriptionCompleted(_ServerEvent, frozen=True
 
     wire_type: ClassVar[str] = "conversation.item.input_audio_transcription.completed"
     item_id: str = ""
-    content_index: int = 0
+    content_index: Integer = 0
     transcript: str = ""
     usage: TranscriptionUsage | None = None
     logprobs: tuple[LogProb, ...] | None = None
@@ -176,7 +177,7 @@ class ConversationItemInputAudioTranscriptionFailed(_ServerEvent, frozen=True):
 
     wire_type: ClassVar[str] = "conversation.item.input_audio_transcription.failed"
     item_id: str = ""
-    content_index: int = 0
+    content_index: Integer = 0
     error: ApiError = ApiError()
 
 
@@ -187,7 +188,7 @@ class InputAudioBufferSpeechStarted(_ServerEvent, frozen=True):
     """A voice began at ``audio_start_ms`` of session audio; ``item_id`` is the item to come. May repeat."""
 
     wire_type: ClassVar[str] = "input_audio_buffer.speech_started"
-    audio_start_ms: int = 0
+    audio_start_ms: Integer = 0
     item_id: str = ""
 
 
@@ -195,7 +196,7 @@ class InputAudioBufferSpeechStopped(_ServerEvent, frozen=True):
     """The voice ended; ``audio_end_ms`` of session audio includes the silence window."""
 
     wire_type: ClassVar[str] = "input_audio_buffer.speech_stopped"
-    audio_end_ms: int = 0
+    audio_end_ms: Integer = 0
     item_id: str = ""
 
 
@@ -217,8 +218,8 @@ class InputAudioBufferTimeoutTriggered(_ServerEvent, frozen=True):
     """Nobody spoke for ``idle_timeout_ms``: the server speaks on its own."""
 
     wire_type: ClassVar[str] = "input_audio_buffer.timeout_triggered"
-    audio_start_ms: int = 0
-    audio_end_ms: int = 0
+    audio_start_ms: Integer = 0
+    audio_end_ms: Integer = 0
     item_id: str = ""
 
 
@@ -227,7 +228,7 @@ class InputAudioBufferDtmfEventReceived(_ServerEvent, frozen=True):
 
     wire_type: ClassVar[str] = "input_audio_buffer.dtmf_event_received"
     event: str = ""
-    received_at: int = 0
+    received_at: Integer = 0
 
 
 # What the server plays (WebRTC and SIP only)
@@ -276,7 +277,7 @@ class ResponseOutputItemAdded(_ServerEvent, frozen=True):
 
     wire_type: ClassVar[str] = "response.output_item.added"
     response_id: str = ""
-    output_index: int = 0
+    output_index: Integer = 0
     item: Item = Item()
 
 
@@ -285,7 +286,7 @@ class ResponseOutputItemDone(_ServerEvent, frozen=True):
 
     wire_type: ClassVar[str] = "response.output_item.done"
     response_id: str = ""
-    output_index: int = 0
+    output_index: Integer = 0
     item: Item = Item()
 
 
@@ -295,8 +296,8 @@ class ResponseContentPartAdded(_ServerEvent, frozen=True):
     wire_type: ClassVar[str] = "response.content_part.added"
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
-    content_index: int = 0
+    output_index: Integer = 0
+    content_index: Integer = 0
     part: ContentPart = ContentPart()
 
 
@@ -306,8 +307,8 @@ class ResponseContentPartDone(_ServerEvent, frozen=True):
     wire_type: ClassVar[str] = "response.content_part.done"
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
-    content_index: int = 0
+    output_index: Integer = 0
+    content_index: Integer = 0
     part: ContentPart = ContentPart()
 
 
@@ -317,8 +318,8 @@ class ResponseOutputTextDelta(_ServerEvent, frozen=True):
     wire_type: ClassVar[str] = "response.output_text.delta"
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
-    content_index: int = 0
+    output_index: Integer = 0
+    content_index: Integer = 0
     delta: str = ""
 
 
@@ -328,8 +329,8 @@ class ResponseOutputTextDone(_ServerEvent, frozen=True):
     wire_type: ClassVar[str] = "response.output_text.done"
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
-    content_index: int = 0
+    output_index: Integer = 0
+    content_index: Integer = 0
     text: str = ""
 
 
@@ -339,8 +340,8 @@ class ResponseOutputAudioTranscriptDelta(_ServerEvent, frozen=True):
     wire_type: ClassVar[str] = "response.output_audio_transcript.delta"
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
-    content_index: int = 0
+    output_index: Integer = 0
+    content_index: Integer = 0
     delta: str = ""
 
 
@@ -350,8 +351,8 @@ class ResponseOutputAudioTranscriptDone(_ServerEvent, frozen=True):
     wire_type: ClassVar[str] = "response.output_audio_transcript.done"
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
-    content_index: int = 0
+    output_index: Integer = 0
+    content_index: Integer = 0
     transcript: str = ""
 
 
@@ -361,8 +362,8 @@ class ResponseOutputAudioDelta(_ServerEvent, frozen=True):
     wire_type: ClassVar[str] = "response.output_audio.delta"
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
-    content_index: int = 0
+    output_index: Integer = 0
+    content_index: Integer = 0
     delta: str = ""
 
 
@@ -372,8 +373,8 @@ class ResponseOutputAudioDone(_ServerEvent, frozen=True):
     wire_type: ClassVar[str] = "response.output_audio.done"
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
-    content_index: int = 0
+    output_index: Integer = 0
+    content_index: Integer = 0
 
 
 # Function calls and MCP
@@ -385,7 +386,7 @@ class ResponseFunctionCallArgumentsDelta(_ServerEvent, frozen=True):
     wire_type: ClassVar[str] = "response.function_call_arguments.delta"
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
+    output_index: Integer = 0
     call_id: str = ""
     delta: str = ""
 
@@ -396,7 +397,7 @@ class ResponseFunctionCallArgumentsDone(_ServerEvent, frozen=True):
     wire_type: ClassVar[str] = "response.function_call_arguments.done"
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
+    output_index: Integer = 0
     call_id: str = ""
     name: str | None = None
     arguments: str = ""
@@ -408,7 +409,7 @@ class ResponseMcpCallArgumentsDelta(_ServerEvent, frozen=True):
     wire_type: ClassVar[str] = "response.mcp_call_arguments.delta"
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
+    output_index: Integer = 0
     delta: str = ""
 
 
@@ -418,7 +419,7 @@ class ResponseMcpCallArgumentsDone(_ServerEvent, frozen=True):
     wire_type: ClassVar[str] = "response.mcp_call_arguments.done"
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
+    output_index: Integer = 0
     arguments: str = ""
 
 
@@ -427,7 +428,7 @@ class ResponseMcpCallInProgress(_ServerEvent, frozen=True):
 
     wire_type: ClassVar[str] = "response.mcp_call.in_progress"
     item_id: str = ""
-    output_index: int = 0
+    output_index: Integer = 0
 
 
 class ResponseMcpCallCompleted(_ServerEvent, frozen=True):
@@ -435,7 +436,7 @@ class ResponseMcpCallCompleted(_ServerEvent, frozen=True):
 
     wire_type: ClassVar[str] = "response.mcp_call.completed"
     item_id: str = ""
-    output_index: int = 0
+    output_index: Integer = 0
 
 
 class ResponseMcpCallFailed(_ServerEvent, frozen=True):
@@ -443,7 +444,7 @@ class ResponseMcpCallFailed(_ServerEvent, frozen=True):
 
     wire_type: ClassVar[str] = "response.mcp_call.failed"
     item_id: str = ""
-    output_index: int = 0
+    output_index: Integer = 0
 
 
 class McpListToolsInProgress(_ServerEvent, frozen=True):
