@@ -23,7 +23,7 @@ from edge_agent.supervision import Supervisor
 logger = logging.getLogger(__name__)
 
 SWITCH_INTERVAL_S = 0.001
-"""With Python's default of 5 ms a sound thread waits up to 9 ms for the interpreter, so up to 3.5 (measured)."""
+"""With Python's default of 5 ms a sound thread waits up to 9 ms for the interpreter, here 3.5 (measured)."""
 
 
 def run_daemon(config_path: Path, log_level: str | None, log_format: LogFormat) -> int:
