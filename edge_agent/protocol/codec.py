@@ -27,6 +27,7 @@ __all__ = [
     "decode_server_event",
     "encode_client_event",
     "encode_server_event",
+    "wire_type_of",
 ]
 
 MAX_MESSAGE_BYTES = 262_144
@@ -67,13 +68,37 @@ _STRAIGHT: dict[str, msgspec.json.Decoder[ServerEvent]] = {
 }
 
 
+def wire_type_of(message: str | bytes, limit_bytes: int = MAX_MESSAGE_BYTES) -> str:
+    """Return the type of a message that is fit to be decoded: small and flat enough, JSON, an object.
+
+    Raises Malformed, and nothing else.
+    """
+    if not isinstance(message, str):
+        raise Malformed("binary message")
+    try:
+        if _is_larger(message, limit_bytes):
+            raise Malformed(f"message of more than {limit_bytes} bytes")
+        if _is_deeper(message, MAX_DEPTH):
+            raise Malformed(f"message nested deeper than {MAX_DEPTH} levels")
+        wire_type = _ENVELOPE.decode(message).type
+    except msgspec.ValidationError as error:
+        raise Malformed("not a JSON object with a type that is text", param="type") from error
+    except msgspec.DecodeError as error:
+        raise Malformed(f"not JSON: {error}") from error
+    except UnicodeError as error:
+        raise Malformed("not Unicode text") from error
+    if len(wire_type) > MAX_TYPE_CHARS:
+        raise Malformed(f"type of more than {MAX_TYPE_CHARS} characters", param="type")
+    return wire_type
+
+
 def decode_server_event(message: str | bytes, limit_bytes: int = MAX_MESSAGE_BYTES) -> Decoded:
     """Decode what a server sent. Types that we don't know become UnknownEvent, unknown fields are ignored.
 
     Raises Malformed, and nothing else, for what is not an event: binary, too large, too deep, not JSON, not
     an object, without a type, or with a field of a type that makes no sense.
     """
-    wire_type = _wire_type(message, limit_bytes)
+    wire_type = wire_type_of(message, limit_bytes)
     name = dialect.GA_SERVER_NAMES.get(wire_type, wire_type)
     event = SERVER_EVENTS.get(name)
     if event is None:
@@ -93,7 +118,7 @@ def decode_client_event(message: str | bytes, limit_bytes: int = MAX_MESSAGE_BYT
     Raises Malformed, and nothing else; its ``code``, ``param`` and ``event_id`` are those of the ``error``
     event that is due. ``SessionUpdate.session`` is as the client sent it: see session_object.parse_session.
     """
-    wire_type = _wire_type(message, limit_bytes)
+    wire_type = wire_type_of(message, limit_bytes)
     payload = _json_object(message)
     event = CLIENT_EVENTS.get(dialect.GA_CLIENT_NAMES.get(wire_type, wire_type))
     if event is None:
@@ -139,26 +164,6 @@ def encode_server_event(event: ServerEvent, target: Dialect = Dialect.GA) -> lis
         for field in dialect.GA_ONLY_SERVER_FIELDS.get(name, ()):
             payload.pop(field, None)
     return [msgspec.json.encode(payload).decode()]
-
-
-def _wire_type(message: str | bytes, limit_bytes: int) -> str:
-    if not isinstance(message, str):
-        raise Malformed("binary message")
-    try:
-        if _is_larger(message, limit_bytes):
-            raise Malformed(f"message of more than {limit_bytes} bytes")
-        if _is_deeper(message, MAX_DEPTH):
-            raise Malformed(f"message nested deeper than {MAX_DEPTH} levels")
-        wire_type = _ENVELOPE.decode(message).type
-    except msgspec.ValidationError as error:
-        raise Malformed("not a JSON object with a type that is text", param="type") from error
-    except msgspec.DecodeError as error:
-        raise Malformed(f"not JSON: {error}") from error
-    except UnicodeError as error:
-        raise Malformed("not Unicode text") from error
-    if len(wire_type) > MAX_TYPE_CHARS:
-        raise Malformed(f"type of more than {MAX_TYPE_CHARS} characters", param="type")
-    return wire_type
 
 
 def _is_larger(message: str, limit_bytes: int) -> bool:

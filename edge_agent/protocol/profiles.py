@@ -56,6 +56,7 @@ class Profile:
     ``session.update`` after ``session.created``. ``max_session_s`` is how long a session lives when the
     server does not say, None for no known limit. ``takes_manual_turns`` is False where the input buffer
     can't be cleared and committed, so that push-to-talk can only open and close the microphone.
+    ``wrapped_events`` is True where events arrive in wrappers and pieces: see fragments.py.
     """
 
     handshake: Handshake = Handshake.MULTIPART
@@ -73,6 +74,7 @@ class Profile:
     max_session_s: float | None = None
     needs_key: bool = True
     takes_manual_turns: bool = True
+    wrapped_events: bool = False
 
 
 PROFILES: Mapping[str, Profile] = MappingProxyType(
@@ -115,6 +117,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             dialect=Dialect.BETA,
             initial_update=True,
             needs_key=False,
+            wrapped_events=True,
         ),
         "local": Profile(initial_update=True, needs_key=False),
         "custom": Profile(),
