@@ -1,0 +1,77 @@
+"""The microphone as a WebRTC track of packets that we encoded ourselves.
+
+aiortc packs an ``av.Packet`` as it is, so its own encoder (stereo, 96 kbit/s, in an executor) never runs.
+See https://aiortc.readthedocs.io/en/latest/helpers.html and MediaStreamTrack.recv.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from fractions import Fraction
+
+import av
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+
+from edge_agent.session.transport import EncodedPacket
+
+TIME_BASE = Fraction(1, 48_000)
+"""Opus always counts at 48 kHz on the wire (RFC 7587 section 4.1)."""
+
+WAITING_LIMIT_PACKETS = 25
+"""Half a second of 20 ms packets. Overflow rule: the oldest is dropped, as late speech is worth least."""
+
+
+class MicrophoneTrack(MediaStreamTrack):
+    """Packets go in from any thread and out at the pace at which they came. No packet, no RTP."""
+
+    kind = "audio"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._reader_loop = asyncio.get_running_loop()
+        self._packets: deque[EncodedPacket] = deque()
+        self._arrived = asyncio.Event()
+        self.packets_sent = 0
+        self.packets_dropped = 0
+
+    def deliver(self, packet: EncodedPacket) -> None:
+        """Take one packet. Any thread may call; never blocks, never raises."""
+        try:
+            self._reader_loop.call_soon_threadsafe(self._put, packet)
+        except RuntimeError:
+            # The loop is closed: the process ends, and the capture thread has not heard of it yet.
+            self.packets_dropped += 1
+
+    async def recv(self) -> av.Packet[av.stream.Stream]:
+        """Wait for the next packet. Raises MediaStreamError once the track is stopped."""
+        while not self._packets:
+            if self.readyState != "live":
+                raise MediaStreamError
+            self._arrived.clear()
+            await self._arrived.wait()
+        waiting = self._packets.popleft()
+        packet = av.Packet(waiting.payload)
+        packet.pts = waiting.timestamp_samples
+        packet.time_base = TIME_BASE
+        self.packets_sent += 1
+        return packet
+
+    def stop(self) -> None:
+        """End the track; what waits is dropped."""
+        super().stop()
+        self._packets.clear()
+        self._arrived.set()
+
+    def _put(self, packet: EncodedPacket) -> None:
+        if self.readyState != "live":
+            return
+        if not packet.payload:
+            # An empty RTP payload would stop a decoder like FFmpeg's for good.
+            self.packets_dropped += 1
+            return
+        if len(self._packets) >= WAITING_LIMIT_PACKETS:
+            self._packets.popleft()
+            self.packets_dropped += 1
+        self._packets.append(packet)
+        self._arrived.set()

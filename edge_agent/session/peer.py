@@ -1,0 +1,290 @@
+"""One WebRTC peer connection: offer, answer, one event channel, sound both ways, an end. Knows no HTTP.
+
+The only file with aiortc's peer connection. What it has to know of aiortc 1.16: a handler that raises closes
+the whole connection, so every handler here is one guarded call; a remote track that nobody reads grows
+without bound, so it is always read; ``disconnected`` does not exist, and an end may show as any of: channel
+closed, track ended, a state of ICE or DTLS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import aioice.ice
+import av
+from aiortc import (
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
+from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.sdp import SessionDescription
+
+from edge_agent.core.faults import Fault, FaultKind
+from edge_agent.errors import SignalingError
+from edge_agent.protocol.profiles import EVENTS_CHANNEL_LABEL
+from edge_agent.session.endpoint import IceServer
+from edge_agent.session.message_queue import MessageQueue
+from edge_agent.session.microphone_track import MicrophoneTrack
+from edge_agent.session.transport import SoundRoad, TransportCounters
+
+logger = logging.getLogger(__name__)
+
+FOREIGN_CHANNELS_LIMIT = 4
+"""Channels that the server may open beside ours; they are ignored, and more are closed at once."""
+
+SEND_BUFFER_LIMIT_BYTES = 1024 * 1024
+"""Events that may wait for a path that does not carry them. Overflow rule: the newest is refused."""
+
+SAMPLE_RATE_HZ = 48_000
+SAMPLE_BYTES = 2
+
+_UNUSABLE_SDP = (
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    AssertionError,
+    InvalidAccessError,
+    InvalidStateError,
+    OperationError,
+)
+"""What aiortc's SDP parser and setRemoteDescription raise for answers that they can't use."""
+
+
+class Peer:
+    """One connection, used once. All methods are called in the event loop's thread."""
+
+    def __init__(self, ice_servers: tuple[IceServer, ...], sound: SoundRoad) -> None:
+        self._sound = sound
+        self._messages = MessageQueue()
+        self._open_or_ended = asyncio.Event()
+        self._was_open = False
+        self._frames_played = 0
+        self._foreign_channels = 0
+        self._readers: list[asyncio.Task[None]] = []
+        self._bug: BaseException | None = None
+        # An empty list means no STUN at all; None would mean a public STUN server of somebody else.
+        self._connection = RTCPeerConnection(
+            RTCConfiguration(
+                iceServers=[_ice_server(server) for server in ice_servers],
+                bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
+            )
+        )
+        self._connection.on("track", self._track_offered)
+        self._connection.on("datachannel", self._channel_offered)
+        self._connection.on("connectionstatechange", self._state_changed)
+        self._connection.on("iceconnectionstatechange", self._state_changed)
+        self._microphone = MicrophoneTrack()
+        self._microphone_is_connected = False
+        self._add_microphone()
+        # Before the offer, so that it is part of it, and with its handlers in the same breath, because the
+        # first event may arrive in the same turn of the loop as "open".
+        self._channel = self._connection.createDataChannel(EVENTS_CHANNEL_LABEL)
+        self._channel.on("message", self._messages.put)
+        self._channel.on("open", self._channel_open)
+        self._channel.on("close", self._channel_closed)
+
+    @property
+    def counters(self) -> TransportCounters:
+        """How far it got."""
+        return TransportCounters(
+            messages_received=self._messages.received,
+            messages_dropped=self._messages.dropped,
+            frames_played=self._frames_played,
+            packets_sent=self._microphone.packets_sent,
+            packets_dropped=self._microphone.packets_dropped,
+        )
+
+    async def make_offer(self) -> str:
+        """Gather candidates and return the complete offer.
+
+        Raises SignalingError (NETWORK) if this machine has no address to offer.
+        """
+        await self._connection.setLocalDescription(await self._connection.createOffer())
+        offer = self._connection.localDescription.sdp
+        if "a=candidate:" not in offer:
+            raise SignalingError(Fault(FaultKind.NETWORK, "this machine has no network address"))
+        return offer
+
+    async def accept(self, answer_sdp: str) -> None:
+        """Take the server's answer and begin to connect. Raises SignalingError (BAD_ANSWER)."""
+        try:
+            _check_answer(answer_sdp)
+            await self._connection.setRemoteDescription(RTCSessionDescription(answer_sdp, "answer"))
+        except _UNUSABLE_SDP as error:
+            reason = f"{type(error).__name__}: {error}"[:200]
+            message = f"the server's SDP answer can't be used ({reason})"
+            raise SignalingError(Fault(FaultKind.BAD_ANSWER, message)) from error
+
+    async def opened(self) -> None:
+        """Wait until the event channel is open. No deadline of its own.
+
+        Raises SignalingError if the connection fails or ends before.
+        """
+        await self._open_or_ended.wait()
+        if self._messages.ended is not None:
+            raise SignalingError(self._messages.ended)
+
+    def start_microphone(self) -> None:
+        """Send what the microphone delivers from now on."""
+        self._microphone_is_connected = True
+        self._sound.connect_microphone(self._microphone.deliver)
+
+    def send(self, text: str) -> bool:
+        """Queue one message; False if the channel is not open, is stuck, or does not take its size."""
+        if self._channel.readyState != "open" or self._channel.bufferedAmount > SEND_BUFFER_LIMIT_BYTES:
+            return False
+        try:
+            self._channel.send(text)
+        except ValueError:  # larger than the server's max-message-size (RFC 8841 section 6)
+            return False
+        return True
+
+    async def receive(self) -> str | bytes | Fault:
+        """Return the next message, or why the connection ended.
+
+        Raises what ``SoundRoad.play`` raised, if it did.
+        """
+        message = await self._messages.get()
+        if self._bug is not None:
+            raise self._bug
+        return message
+
+    def progress(self) -> str:
+        """Say how far connecting got, for the message of a missed deadline."""
+        if self._connection.iceConnectionState != "completed":
+            return "no answer to connectivity checks: is outgoing UDP blocked?"
+        if self._connection.connectionState != "connected":
+            return "the DTLS handshake is not complete"
+        return "the event channel is not open"
+
+    async def close(self, limit_s: float) -> None:
+        """Release sockets, the decoder's thread and all tasks, within ``limit_s``."""
+        self._messages.end(Fault(FaultKind.CLOSED, "we closed the connection"))
+        if self._microphone_is_connected:
+            self._microphone_is_connected = False
+            self._sound.disconnect_microphone()
+        self._microphone.stop()
+        for reader in self._readers:
+            reader.cancel()
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._connection.close()
+        except TimeoutError:
+            logger.warning("the peer connection did not close within %.1f s", limit_s)
+        if self._readers:
+            await asyncio.wait(self._readers)
+
+    def _add_microphone(self) -> None:
+        """Offer one audio section, sendrecv, with Opus alone: our packets hold nothing else."""
+        self._connection.addTrack(self._microphone)
+        codecs = RTCRtpSender.getCapabilities("audio").codecs
+        opus = [codec for codec in codecs if codec.mimeType.lower() == "audio/opus"]
+        for transceiver in self._connection.getTransceivers():
+            transceiver.setCodecPreferences(opus)
+
+    def _track_offered(self, track: MediaStreamTrack) -> None:
+        """Read every track, play the first with sound. An answer can't hold more than our offer."""
+        is_ours = track.kind == "audio" and not self._readers
+        reader = asyncio.create_task(self._play(track) if is_ours else _drain(track), name="remote track")
+        reader.add_done_callback(self._reader_done)
+        self._readers.append(reader)
+
+    def _channel_offered(self, channel: RTCDataChannel) -> None:
+        self._foreign_channels += 1
+        logger.debug("the server opened a channel of its own; it is ignored")
+        if self._foreign_channels > FOREIGN_CHANNELS_LIMIT:
+            channel.close()
+
+    async def _play(self, track: MediaStreamTrack) -> None:
+        """Hand the server's sound to the loudspeaker as it comes, until it ends."""
+        to_mono = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
+        try:
+            while True:
+                frame = await track.recv()
+                if not isinstance(frame, av.AudioFrame):
+                    continue
+                for block in to_mono.resample(frame):
+                    self._sound.play(bytes(block.planes[0])[: block.samples * SAMPLE_BYTES])
+                self._frames_played += 1
+        except MediaStreamError:
+            self._end_seen("its sound ended")
+
+    def _reader_done(self, reader: asyncio.Task[None]) -> None:
+        """Pass a bug of ours on, instead of letting a track that nobody reads fill the memory."""
+        if not reader.cancelled() and (error := reader.exception()) is not None:
+            self._bug = error
+            self._end_seen("its sound could not be played")
+
+    def _channel_open(self) -> None:
+        self._was_open = True
+        self._open_or_ended.set()
+
+    def _channel_closed(self) -> None:
+        self._end_seen("the event channel was closed")
+
+    def _state_changed(self) -> None:
+        states = (self._connection.connectionState, self._connection.iceConnectionState)
+        if "failed" in states or "closed" in states:
+            self._end_seen("the connection failed")
+
+    def _end_seen(self, what: str) -> None:
+        """Note the first sign of the end, which is the one that tells how it came.
+
+        A server that closes shows first as a closed channel or an ended track while ICE still stands. If ICE
+        falls first, nobody answered the consent checks any more (RFC 7675).
+        """
+        ice_fell = self._connection.iceConnectionState in ("failed", "closed")
+        if ice_fell and not self._was_open:
+            fault = Fault(FaultKind.NETWORK, "no path to the server: its addresses did not answer")
+        elif ice_fell:
+            fault = Fault(FaultKind.LOST, "the server no longer answers")
+        elif self._connection.connectionState == "failed":
+            fault = Fault(FaultKind.TLS, "the DTLS handshake failed")
+        else:
+            fault = Fault(FaultKind.CLOSED, f"the server ended the connection ({what})")
+        self._messages.end(fault)
+        self._open_or_ended.set()
+
+
+async def _drain(track: MediaStreamTrack) -> None:
+    try:
+        while True:
+            await track.recv()
+    except MediaStreamError:
+        return
+
+
+def _ice_server(server: IceServer) -> RTCIceServer:
+    credential = None if server.credential is None else server.credential()
+    return RTCIceServer(urls=server.url, username=server.username, credential=credential)
+
+
+def _check_answer(answer_sdp: str) -> None:
+    """Find what aiortc would notice too late, in a task that nobody awaits. Raises ValueError."""
+    for media in SessionDescription.parse(answer_sdp).media:
+        if media.port == 0:
+            raise ValueError(f"the server refused the {media.kind} section")
+        if media.dtls is None or not media.dtls.fingerprints:
+            raise ValueError(f"no DTLS fingerprint for the {media.kind} section")
+
+
+_find_host_addresses = aioice.ice.get_host_addresses
+
+
+def _host_addresses_or_loopback(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+    """Offer 127.0.0.1 if this machine has no other address, so that a server on it can be reached offline.
+
+    aioice never offers it. Any other address makes it unnecessary, and nobody else is told of it.
+    """
+    return _find_host_addresses(use_ipv4, use_ipv6) or ["127.0.0.1"]
+
+
+aioice.ice.get_host_addresses = _host_addresses_or_loopback

@@ -1,0 +1,351 @@
+"""The call over HTTP: token, offer and answer, hang-up. The only file with an HTTP client.
+
+Rules held here: a key travels by https, or by http to this machine, and nowhere else; redirects are never
+followed; proxies from the environment are not used; every exchange has one deadline from name lookup to last
+byte; bodies are bounded; what is said about a failure never holds the request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+import ssl
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPMethod
+from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from edge_agent import __version__
+from edge_agent.core.faults import Fault, FaultKind
+from edge_agent.errors import SignalingError
+from edge_agent.protocol.objects import JsonObject
+from edge_agent.protocol.profiles import Handshake, Hangup, TokenStyle
+from edge_agent.session.endpoint import Endpoint
+from edge_agent.session.http_answers import (
+    Reply,
+    call_id_of_location,
+    fault_of_status,
+    is_header_value,
+    is_secure_or_local,
+    sdp_of_answer,
+    shown,
+    token_of_answer,
+)
+
+logger = logging.getLogger(__name__)
+
+BODY_LIMIT_BYTES = 64 * 1024
+"""An SDP answer has 2 to 4 KiB, a token answer repeats the session."""
+
+ERROR_BODY_LIMIT_BYTES = 4 * 1024
+ERROR_BODY_S = 2.0
+"""So much of an error's body, and so long for it, is worth having; the status alone says enough."""
+
+X509_NOT_YET_VALID = 9
+X509_EXPIRED = 10
+"""OpenSSL's verify codes (x509_vfy.h) that a wrong clock causes as well."""
+
+CLOCK_CODES = {X509_NOT_YET_VALID: "certificate_not_yet_valid", X509_EXPIRED: "certificate_expired"}
+"""``Fault.code`` of these two, so that the reaction can be to wait for the clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The server took the call."""
+
+    sdp: str
+    call_id: str | None
+    session_sent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """What a request carries."""
+
+    content_type: str
+    content: bytes | aiohttp.FormData
+
+
+class Signaling:
+    """One call at one endpoint."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._profile = endpoint.profile
+        self._server = urlsplit(endpoint.base_url).hostname or endpoint.name
+        self._token: str | None = None
+        self._secrets: tuple[str, ...] = ()
+        self._farewell: tuple[HTTPMethod, str] | None = None
+
+    async def authorize(self, session: JsonObject) -> None:
+        """Fetch the short-lived token, if the profile works with one. Raises SignalingError."""
+        path = self._profile.token_path
+        if self._profile.token_style is TokenStyle.NONE or path is None:
+            return
+        is_beta = self._profile.token_style is TokenStyle.BETA_SESSION
+        content = _json_bytes(session if is_beta else {"session": session})
+        logger.debug("> token request")
+        reply = await self._exchange(
+            HTTPMethod.POST,
+            self._url(path, self._profile.token_query),
+            _Body("application/json", content),
+            step="token request",
+        )
+        self._token = token_of_answer(reply, server=self._server)
+        self._secrets += (self._token,)
+        logger.debug("< token")
+
+    async def call(self, offer_sdp: str, session: JsonObject) -> Answer:
+        """Send the offer, return the answer. Raises SignalingError."""
+        url = self._url(self._profile.calls_path, self._profile.calls_query)
+        reply = await self._exchange(HTTPMethod.POST, url, self._call_body(offer_sdp, session), step="call")
+        location = reply.headers.get("Location")
+        self._farewell = self._farewell_for(url, location)
+        sdp = sdp_of_answer(reply, self._profile.answer_path, server=self._server)
+        went_along = self._token is not None or self._profile.handshake is not Handshake.RAW_SDP
+        return Answer(sdp, call_id_of_location(location), session_sent=went_along and bool(session))
+
+    async def hang_up(self) -> None:
+        """Tell the server that the call is over, within ``hang_up_s``; a failure is only logged."""
+        farewell, self._farewell = self._farewell, None
+        if farewell is None:
+            return
+        method, url = farewell
+        try:
+            async with asyncio.timeout(self._endpoint.deadlines.hang_up_s):
+                await self._exchange(method, url, None, step="hang-up", prefer_key=True)
+        except TimeoutError:
+            logger.debug("x hang-up: no answer in time")
+        except SignalingError as error:
+            logger.debug("x hang-up: %s", error.fault.message)
+
+    def _call_body(self, offer_sdp: str, session: JsonObject) -> _Body:
+        match self._profile.handshake:
+            case Handshake.RAW_SDP:
+                return _Body("application/sdp", offer_sdp.encode())
+            case Handshake.JSON:
+                call: JsonObject = {"sdp": offer_sdp, "session": session}
+                if self._endpoint.model is not None:
+                    call["model"] = self._endpoint.model
+                return _Body("application/json", _json_bytes(call))
+            case Handshake.MULTIPART:
+                form = aiohttp.FormData()
+                form.add_field("sdp", offer_sdp.encode(), content_type="application/sdp")
+                form.add_field("session", _json_bytes(session), content_type="application/json")
+                return _Body("", form)
+
+    def _url(self, path: str, query: Mapping[str, str]) -> str:
+        """Return ``path`` below the endpoint's address, or ``path`` itself if it is a whole URL."""
+        url = path if "://" in path else self._endpoint.base_url.rstrip("/") + path
+        filled = {key: value.replace("{model}", self._endpoint.model or "") for key, value in query.items()}
+        parts = urlsplit(url)
+        joined = "&".join(part for part in (parts.query, urlencode(filled)) if part)
+        return urlunsplit(parts._replace(query=joined))
+
+    def _farewell_for(self, call_url: str, location: str | None) -> tuple[HTTPMethod, str] | None:
+        """Work out how to hang up. A Location at another server is not trusted with the key."""
+        if location is None or call_id_of_location(location) is None or self._profile.hangup is Hangup.NONE:
+            return None
+        target = urlsplit(urljoin(call_url, location))
+        if _origin(target.geturl()) != _origin(call_url):
+            return None
+        if self._profile.hangup is Hangup.DELETE_LOCATION:
+            return HTTPMethod.DELETE, target.geturl()
+        return HTTPMethod.POST, urlunsplit(target._replace(path=target.path.rstrip("/") + "/hangup"))
+
+    def _headers(self, content_type: str, *, prefer_key: bool) -> dict[str, str]:
+        """Make the headers of one request. Raises SignalingError if there is no usable key."""
+        headers = {"User-Agent": f"edge-agent/{__version__}", "Accept-Encoding": "identity"}
+        headers |= self._endpoint.extra_headers
+        if content_type:
+            headers["Content-Type"] = content_type
+        has_key = self._endpoint.key is not None
+        if self._token is not None and not (prefer_key and has_key):
+            headers["Authorization"] = f"Bearer {self._token}"
+        elif self._endpoint.key is not None:
+            key = self._endpoint.key().strip()
+            if not is_header_value(key):
+                raise _unfit(f"the key of endpoint {self._endpoint.name} is empty or holds odd characters")
+            self._secrets = tuple({*self._secrets, key})
+            headers[self._profile.auth_header] = f"{self._profile.auth_scheme} {key}".strip()
+        elif self._profile.needs_key:
+            raise _unfit(f"endpoint {self._endpoint.name} needs an API key and there is none")
+        return headers
+
+    async def _exchange(
+        self, method: HTTPMethod, url: str, body: _Body | None, *, step: str, prefer_key: bool = False
+    ) -> Reply:
+        """Make one bounded exchange and return the 2xx answer. Raises SignalingError for anything else."""
+        if not is_secure_or_local(url):
+            raise _unfit(f"{shown(url)} is neither https nor http to this machine: the key is not sent there")
+        headers = self._headers(body.content_type if body else "", prefer_key=prefer_key)
+        limit_s = self._endpoint.deadlines.http_s
+        server = urlsplit(url).hostname or self._server
+        try:
+            async with asyncio.timeout(limit_s), _request(method, url, headers, body) as response:
+                reply = await self._read(response, server)
+        except TimeoutError:
+            message = f"{server} did not answer the {step} within {limit_s:g} s"
+            raise _signaling(FaultKind.TIMEOUT, message) from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise SignalingError(_fault_of_exception(error, server, step)) from error
+        if not reply.is_success:
+            raise SignalingError(fault_of_status(reply, step=step, server=server, secrets=self._secrets))
+        return reply
+
+    async def _read(self, response: aiohttp.ClientResponse, server: str) -> Reply:
+        if 200 <= response.status < 300:
+            content, is_whole = await _read_up_to(response, BODY_LIMIT_BYTES)
+            if not is_whole:
+                message = f"{server} sent more than {BODY_LIMIT_BYTES // 1024} KiB as an answer"
+                raise _signaling(FaultKind.BAD_ANSWER, message)
+            return Reply(response.status, response.headers, content)
+        content = b""
+        try:
+            async with asyncio.timeout(ERROR_BODY_S):
+                content, _ = await _read_up_to(response, ERROR_BODY_LIMIT_BYTES)
+        except (TimeoutError, aiohttp.ClientError):
+            logger.debug("the body of status %d did not come", response.status)
+        return Reply(response.status, response.headers, content)
+
+
+class DaemonThreadResolver(AbstractResolver):
+    """Looks names up in a thread that can't hold up the end of the process.
+
+    getaddrinfo can't be cancelled and may take half a minute without a name server; a loop's own executor
+    waits for its threads when the process ends. ``localhost`` is this machine by definition (RFC 6761 section
+    6.3), since plain http is allowed to it.
+    """
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Return the addresses of ``host``. Raises OSError."""
+        if host == "localhost":
+            return [_result(host, address, port) for address in ("127.0.0.1", "::1")]
+        loop = asyncio.get_running_loop()
+        found: asyncio.Future[list[ResolveResult]] = loop.create_future()
+
+        def settle(finish: Callable[[], None]) -> None:
+            if not found.done():
+                finish()
+
+        def look_up() -> None:
+            try:
+                infos = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+                results = [_result(host, str(info[4][0]), port, info[0]) for info in infos]
+            except (OSError, UnicodeError) as error:
+                failure = OSError(str(error))
+                _call_in(loop, settle, lambda: found.set_exception(failure))
+            else:
+                _call_in(loop, settle, lambda: found.set_result(results))
+
+        threading.Thread(target=look_up, name="name-lookup", daemon=True).start()
+        return await found
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *args: object) -> None:
+    try:
+        loop.call_soon_threadsafe(call, *args)
+    except RuntimeError:
+        return  # the loop is closed: nobody waits for the name any more
+
+
+def _result(name: str, address: str, port: int, family: int = 0) -> ResolveResult:
+    kind = family or (socket.AF_INET6 if ":" in address else socket.AF_INET)
+    flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    return ResolveResult(hostname=name, host=address, port=port, family=kind, proto=0, flags=flags)
+
+
+@asynccontextmanager
+async def _request(
+    method: HTTPMethod, url: str, headers: Mapping[str, str], body: _Body | None
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """Make one request on a connection of its own. TLS is as strict as Python's default context."""
+    connector = aiohttp.TCPConnector(resolver=DaemonThreadResolver(), use_dns_cache=False, force_close=True)
+    async with (
+        aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=None),  # the caller's deadline counts
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+        ) as client,
+        client.request(
+            method,
+            URL(url),
+            headers=headers,
+            data=None if body is None else body.content,
+            allow_redirects=False,
+        ) as response,
+    ):
+        yield response
+
+
+async def _read_up_to(response: aiohttp.ClientResponse, limit_bytes: int) -> tuple[bytes, bool]:
+    """Return at most ``limit_bytes`` of the body, and whether that is all of it."""
+    content = bytearray()
+    async for chunk in response.content.iter_any():
+        content += chunk
+        if len(content) > limit_bytes:
+            return bytes(content[:limit_bytes]), False
+    return bytes(content), True
+
+
+def _fault_of_exception(error: Exception, server: str, step: str) -> Fault:
+    """Put what aiohttp raises into words and fields. Its own text may repeat the request and is not used."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return _fault_of_certificate(error.certificate_error, server)
+        case aiohttp.ClientSSLError() | ssl.SSLError():
+            reason = getattr(error, "reason", None) or "no reason given"
+            return Fault(FaultKind.TLS, f"no TLS connection to {server}: {shown(str(reason))}")
+        case aiohttp.ClientConnectorDNSError():
+            return Fault(FaultKind.NETWORK, f"the name {server} could not be resolved")
+        case aiohttp.ClientConnectorError():
+            return Fault(FaultKind.NETWORK, f"no connection to {server}: {shown(error.strerror or 'failed')}")
+        case aiohttp.ClientResponseError():
+            return Fault(FaultKind.BAD_ANSWER, f"what {server} answered to the {step} is not HTTP")
+        case aiohttp.InvalidURL() | ValueError():
+            return Fault(FaultKind.SETUP_REFUSED, f"the URL or a header for the {step} can't be used")
+        case _:
+            return Fault(FaultKind.NETWORK, f"{server} cut the connection during the {step}")
+
+
+def _fault_of_certificate(error: Exception, server: str) -> Fault:
+    code = hint = None
+    why = "its host name does not match"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = shown(error.verify_message)
+        code = CLOCK_CODES.get(error.verify_code)
+        hint = "; is this machine's clock right?" if code else None
+    return Fault(FaultKind.TLS, f"the certificate of {server} was not accepted: {why}{hint or ''}", code=code)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port
+
+
+def _json_bytes(value: JsonObject) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _signaling(kind: FaultKind, message: str) -> SignalingError:
+    return SignalingError(Fault(kind, message))
+
+
+def _unfit(message: str) -> SignalingError:
+    """Our own settings make the attempt pointless: only a person can mend that."""
+    return _signaling(FaultKind.SETUP_REFUSED, message)

@@ -1,0 +1,91 @@
+"""The seam between a session and the way its bytes travel.
+
+A session knows events, set-up and the end; a transport knows sockets. WebRTC is one transport.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge_agent.core.faults import Fault
+from edge_agent.protocol.objects import JsonObject
+
+
+class EncodedPacket(Protocol):
+    """One packet of encoded microphone sound; times in samples at 48 kHz of the capture clock."""
+
+    @property
+    def payload(self) -> bytes: ...
+    @property
+    def timestamp_samples(self) -> int: ...
+    @property
+    def duration_samples(self) -> int: ...
+
+
+class SoundRoad(Protocol):
+    """Where a session's sound comes from and goes to. All calls are made in the event loop's thread."""
+
+    def connect_microphone(self, deliver: Callable[[EncodedPacket], None]) -> None:
+        """Hand every packet from now on to ``deliver``, which any thread may call and which never blocks."""
+
+    def disconnect_microphone(self) -> None:
+        """Stop delivering. A call that is under way in another thread may still arrive."""
+
+    def play(self, pcm_48k_mono: bytes) -> None:
+        """Take sound for the loudspeaker (s16le, 48 kHz, mono). Must not block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A transport is open: what it learned on the way."""
+
+    call_id: str | None
+    """The provider's name for the call, None when it gave none."""
+    session_sent: bool
+    """The session object went along with the call, so the server is configured already."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransportCounters:
+    """Progress of one transport; each number only grows."""
+
+    messages_received: int = 0
+    messages_dropped: int = 0
+    """Received while the queue was full: newest dropped."""
+    frames_played: int = 0
+    """Decoded blocks of the server's sound that were handed to the loudspeaker."""
+    packets_sent: int = 0
+    packets_dropped: int = 0
+    """Microphone packets that waited too long: oldest dropped."""
+
+
+class Transport(Protocol):
+    """One connection to a server. It is opened at most once, and closed exactly once even if never opened."""
+
+    async def open(self, session: JsonObject) -> Opened:
+        """Connect, with ``session`` if the handshake carries it.
+
+        Raises SignalingError with the reason. Bounded by the endpoint's deadlines; safe to cancel.
+        """
+
+    def start_microphone(self) -> None:
+        """Send the microphone from now on."""
+
+    def send(self, text: str) -> bool:
+        """Queue one message. False when the connection can't take it."""
+
+    async def receive(self) -> str | bytes | Fault:
+        """Return the next message, or why the connection ended (from then on always). No message is lost
+        that arrived before the end."""
+
+    async def hang_up(self) -> None:
+        """Tell the provider that the call is over. Best effort, bounded, raises nothing."""
+
+    async def close(self) -> None:
+        """Release everything: sockets, threads, tasks, the microphone. Bounded; may be called at any time."""
+
+    @property
+    def counters(self) -> TransportCounters:
+        """How far it got."""
