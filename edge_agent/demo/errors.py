@@ -1,0 +1,9 @@
+"""What ends a demo early."""
+
+from __future__ import annotations
+
+from edge_agent.errors import EdgeAgentError
+
+
+class DemoError(EdgeAgentError):
+    """The demo can't go on. The message is for the person who started it and names the next step."""
