@@ -35,6 +35,7 @@ pcm.mic {{ type pulse server "{server}" device "mic.monitor" }}
 pcm.speaker {{ type pulse server "{server}" device "spk" }}
 pcm.question {{ type pulse server "{server}" device "mic" }}
 pcm.answer {{ type pulse server "{server}" device "spk.monitor" }}
+pcm.strict {{ type pulse server "{server}" device "spk" handle_underrun 1 }}
 pcm.endless {{ type null }}
 """
 _CLIENT_CONF = """\
@@ -48,7 +49,8 @@ class VirtualCards:
     """One private PulseAudio and the ALSA configuration that leads to it.
 
     ``environment`` is what a child process needs on top of its own environment to see the PCMs ``mic``,
-    ``speaker``, ``question`` and ``answer``. ``endless`` is ALSA's null device: it never waits.
+    ``speaker``, ``question`` and ``answer``. ``strict`` is ``speaker`` that reports underruns as a sound card
+    does, and ``endless`` is ALSA's null device, which never waits.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -67,6 +69,11 @@ class VirtualCards:
             "HOME": str(folder),
             "TMPDIR": str(folder),
         }
+
+    @property
+    def pid(self) -> int | None:
+        """The sound server's process, None while it is unplugged."""
+        return self._process.pid if self._process is not None else None
 
     def plug_in(self) -> None:
         """Start the sound server and wait until it answers; RuntimeError with its log if it does not."""

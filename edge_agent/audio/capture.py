@@ -28,9 +28,9 @@ class Capture:
     """Reads the microphone while it is enabled, which it is at first, and feeds it to ``uplink``.
 
     A device that fails is told once (DeviceLost), tried again every RETRY_S, and told once when it works
-    again (DeviceBack). While there is none, or it is disabled, the session hears silence and the sample clock
-    goes on, so that a server's voice detection ends a turn that was cut off. ``on_event`` and ``on_crash`` are
-    called in the sound thread; they must not wait.
+    again (DeviceBack). While there is none, or it is disabled, the session hears silence and the sample
+    clock goes on, so that a server's voice detection ends a turn that was cut off. ``on_event`` and
+    ``on_crash`` are called in the sound thread; they must not wait.
     """
 
     def __init__(

@@ -51,8 +51,8 @@ class Application(enum.Enum):
 class OpusSettings:
     """How the microphone is encoded.
 
-    ``bitrate_bps`` 6 000 to 128 000; ``complexity`` 0 to 10; ``expected_loss_percent`` 0 to 100, without which
-    in-band ``fec`` does nothing. With ``dtx`` silence is left out but for a packet every 400 ms.
+    ``bitrate_bps`` 6 000 to 128 000; ``complexity`` 0 to 10; ``expected_loss_percent`` 0 to 100, without
+    which in-band ``fec`` does nothing. With ``dtx`` silence is left out but for a packet every 400 ms.
     """
 
     bitrate_bps: int = 32_000

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from array import array
+
+import pytest
+
+from edge_agent.audio.level import FALL_DB_PER_S, FLOOR_DBFS, PeakMeter, from_dbfs, peak, to_dbfs
+from edge_agent.core.pcm import PERIOD_S, SILENCE
+from tests.audio.sounds import tone
+
+
+def test_the_peak_of_a_tone_is_its_amplitude() -> None:
+    assert peak(tone(440, 0.01, peak=12_000)) == pytest.approx(12_000, rel=0.02)
+
+
+def test_the_lowest_sample_counts_as_full_scale() -> None:
+    assert peak(array("h", [-32768] * 480).tobytes()) == 32_768
+
+
+def test_silence_and_nothing_have_no_peak() -> None:
+    assert peak(SILENCE) == peak(b"") == 0
+
+
+@pytest.mark.parametrize(("magnitude", "level_dbfs"), [(32_768, 0.0), (3276.8, -20.0), (0, FLOOR_DBFS)])
+def test_levels_are_relative_to_full_scale(magnitude: float, level_dbfs: float) -> None:
+    assert to_dbfs(magnitude) == pytest.approx(level_dbfs)
+
+
+def test_a_level_and_its_magnitude_are_the_same_thing() -> None:
+    assert to_dbfs(from_dbfs(-37.5)) == pytest.approx(-37.5)
+
+
+def test_the_meter_jumps_up_and_falls_at_the_standard_speed() -> None:
+    meter = PeakMeter()
+    meter.feed(3277)
+    assert meter.level_dbfs == pytest.approx(-20.0, abs=0.01)
+    for _ in range(round(1 / PERIOD_S)):
+        meter.feed(0)
+    assert meter.level_dbfs == pytest.approx(-20.0 - FALL_DB_PER_S, abs=0.1)
+    meter.reset()
+    assert meter.level_dbfs == FLOOR_DBFS

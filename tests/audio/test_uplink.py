@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pytest
+
+from edge_agent.audio.opus import OpusDecoder, OpusSettings
+from edge_agent.audio.uplink import EncodedPacket, Uplink
+from edge_agent.core.pcm import PERIOD_SAMPLES, SILENCE
+from tests.audio.sounds import PEAK, amplitude, blocks_of, tone
+
+
+@pytest.fixture
+def uplink() -> Uplink:
+    return Uplink(OpusSettings())
+
+
+@pytest.fixture
+def packets() -> list[EncodedPacket]:
+    return []
+
+
+def feed(uplink: Uplink, pcm: bytes) -> None:
+    for block in blocks_of(pcm):
+        uplink.feed(block)
+
+
+def decoded(packets: list[EncodedPacket]) -> bytes:
+    decoder = OpusDecoder()
+    return b"".join(decoder.decode(packet.payload) for packet in packets)
+
+
+def test_an_open_gate_lets_the_voice_through(uplink: Uplink, packets: list[EncodedPacket]) -> None:
+    uplink.connect(packets.append)
+    uplink.open_gate()
+    feed(uplink, tone(400, 0.4))
+    assert amplitude(decoded(packets)[9600:], 400) == pytest.approx(PEAK, rel=0.1)
+
+
+def test_the_gate_is_closed_at_first(uplink: Uplink) -> None:
+    assert not uplink.gate_is_open
+
+
+def test_a_closed_gate_sends_silence_at_the_same_pace(uplink: Uplink, packets: list[EncodedPacket]) -> None:
+    uplink.connect(packets.append)
+    feed(uplink, tone(400, 0.2))
+    uplink.open_gate()
+    uplink.close_gate()
+    feed(uplink, tone(400, 0.2))
+    assert [packet.timestamp_samples for packet in packets] == [960 * n for n in range(20)]
+    assert amplitude(decoded(packets), 400) < 5
+
+
+def test_timestamps_follow_the_sample_clock_across_a_pause(
+    uplink: Uplink, packets: list[EncodedPacket]
+) -> None:
+    feed(uplink, SILENCE * 3)  # nobody is connected, but the clock goes on
+    uplink.connect(packets.append)
+    feed(uplink, SILENCE * 2)
+    uplink.disconnect()
+    feed(uplink, SILENCE * 5)
+    uplink.connect(packets.append)
+    feed(uplink, SILENCE * 2)
+    assert [packet.timestamp_samples for packet in packets] == [3 * PERIOD_SAMPLES, 10 * PERIOD_SAMPLES]
+    assert {packet.duration_samples for packet in packets} == {960}
+
+
+def test_lost_sound_moves_the_timestamps_on(uplink: Uplink, packets: list[EncodedPacket]) -> None:
+    uplink.connect(packets.append)
+    feed(uplink, SILENCE * 3)  # one packet, and half of one that the gap cuts off
+    uplink.skip(12_345)
+    feed(uplink, SILENCE * 2)
+    assert [packet.timestamp_samples for packet in packets] == [0, 3 * PERIOD_SAMPLES + 12_345]
+
+
+def test_the_clock_never_goes_back(uplink: Uplink) -> None:
+    uplink.skip(480)
+    uplink.skip(-1000)
+    assert uplink.clock_samples == 480
+
+
+def test_nothing_is_delivered_after_the_end(uplink: Uplink, packets: list[EncodedPacket]) -> None:
+    uplink.connect(packets.append)
+    feed(uplink, SILENCE)
+    uplink.disconnect()
+    assert not uplink.is_connected
+    feed(uplink, SILENCE * 10)
+    assert packets == []
+
+
+def test_a_new_session_hears_nothing_of_the_old_one(uplink: Uplink, packets: list[EncodedPacket]) -> None:
+    uplink.connect(lambda packet: None)
+    uplink.open_gate()
+    feed(uplink, tone(400, 0.11))
+    uplink.connect(packets.append)
+    feed(uplink, SILENCE * 20)
+    assert amplitude(decoded(packets), 400) < 5
+
+
+def test_with_dtx_silence_is_not_delivered_and_the_timestamps_tell_the_gap() -> None:
+    packets: list[EncodedPacket] = []
+    uplink = Uplink(OpusSettings(dtx=True))
+    uplink.connect(packets.append)
+    feed(uplink, SILENCE * 200)
+    assert len(packets) < 60
+    assert packets[-1].timestamp_samples > 100 * PERIOD_SAMPLES
