@@ -110,7 +110,7 @@ _SESSION_MOVES = tuple((f.ga, f.beta) for f in SESSION_FIELDS if f.ga and f.beta
 _RESPONSE_MOVES = tuple(
     (f.ga, f.beta)
     for f in SESSION_FIELDS
-    if f.ga and f.beta and f.name in {"output_modalities", "voice", "output_format"}
+    if f.ga and f.beta and f.name in {"output_modalities", "voice", "speed", "output_format"}
 )
 
 
@@ -125,6 +125,8 @@ def turn_session(session: JsonObject, target: Dialect) -> JsonObject:
 def turn_response(response: JsonObject, target: Dialect) -> JsonObject:
     """Return a server's response object, items included, in the shape of ``target``."""
     turned = _turned(response, _RESPONSE_MOVES, target)
+    if target is Dialect.BETA and turned.get("audio") is None:
+        turned.pop("audio", None)
     return _with_items(turned, "output", target)
 
 

@@ -14,42 +14,17 @@ import msgspec
 
 from edge_agent.protocol.objects import (
     ApiError,
-    AudioInput,
-    AudioOutput,
     ContentPart,
     Conversation,
     Integer,
     Item,
-    JsonObject,
     LogProb,
     RateLimit,
     Response,
-    ResponseStatusDetails,
-    SessionAudio,
     SessionObject,
     TranscriptionLanguage,
     TranscriptionUsage,
-    Usage,
 )
-
-__all__ = [  # the objects inside events, passed on; the events below are public too
-    "ApiError",
-    "AudioInput",
-    "AudioOutput",
-    "ContentPart",
-    "Conversation",
-    "Item",
-    "JsonObject",
-    "LogProb",
-    "RateLimit",
-    "Response",
-    "ResponseStatusDetails",
-    "SessionAudio",
-    "SessionObject",
-    "TranscriptionLanguage",
-    "TranscriptionUsage",
-    "Usage",
-]
 
 
 class _ServerEvent(msgspec.Struct, frozen=True, kw_only=True):
