@@ -28,6 +28,13 @@ RETRY_AFTER_LIMIT_S = 600.0
 CALL_ID = re.compile(r"[A-Za-z0-9._:~-]{1,200}")
 """A call id that may be put into a URL and a log line (RFC 3986 section 2.3, and the colon)."""
 
+X509_NOT_YET_VALID = 9
+X509_EXPIRED = 10
+"""OpenSSL's verify codes (x509_vfy.h) that a wrong clock causes as well."""
+
+CLOCK_CODES = {X509_NOT_YET_VALID: "certificate_not_yet_valid", X509_EXPIRED: "certificate_expired"}
+"""``Fault.code`` of these two, so that the reaction can be to wait for the clock."""
+
 _KEY_LIKE = re.compile(r"\b(?:sk|ek|rk)[-_][A-Za-z0-9_*-]{6,}|(?i:bearer)\s+\S+")
 
 _NEXT_STEP = {
@@ -98,6 +105,14 @@ def fault_of_status(reply: Reply, *, step: str, server: str, secrets: tuple[str,
         http_status=reply.status,
         retry_after_s=retry_after_s(reply.headers, datetime.now(UTC)),
     )
+
+
+def fault_of_certificate(error: Exception, *, server: str) -> Fault:
+    """Put the refusal of a certificate into words; a wrong clock has a ``code`` of its own."""
+    why = shown(getattr(error, "verify_message", "")) or "no reason given"
+    code = CLOCK_CODES.get(getattr(error, "verify_code", 0))
+    hint = "; is this machine's clock right?" if code else ""
+    return Fault(FaultKind.TLS, f"the certificate of {server} was not accepted: {why}{hint}", code=code)
 
 
 def retry_after_s(headers: Mapping[str, str], wallclock: datetime) -> float | None:

@@ -13,6 +13,7 @@ import logging
 import socket
 import ssl
 import threading
+import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from edge_agent.session.endpoint import Endpoint
 from edge_agent.session.http_answers import (
     Reply,
     call_id_of_location,
+    fault_of_certificate,
     fault_of_status,
     is_header_value,
     is_secure_or_local,
@@ -49,13 +51,6 @@ ERROR_BODY_LIMIT_BYTES = 4 * 1024
 ERROR_BODY_S = 2.0
 """So much of an error's body, and so long for it, is worth having; the status alone says enough."""
 
-X509_NOT_YET_VALID = 9
-X509_EXPIRED = 10
-"""OpenSSL's verify codes (x509_vfy.h) that a wrong clock causes as well."""
-
-CLOCK_CODES = {X509_NOT_YET_VALID: "certificate_not_yet_valid", X509_EXPIRED: "certificate_expired"}
-"""``Fault.code`` of these two, so that the reaction can be to wait for the clock."""
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -71,7 +66,7 @@ class _Body:
     """What a request carries."""
 
     content_type: str
-    content: bytes | aiohttp.FormData
+    content: bytes
 
 
 class Signaling:
@@ -119,6 +114,7 @@ class Signaling:
         if farewell is None:
             return
         method, url = farewell
+        logger.debug("> hang-up")
         try:
             async with asyncio.timeout(self._endpoint.deadlines.hang_up_s):
                 await self._exchange(method, url, None, step="hang-up", prefer_key=True)
@@ -137,10 +133,11 @@ class Signaling:
                     call["model"] = self._endpoint.model
                 return _Body("application/json", _json_bytes(call))
             case Handshake.MULTIPART:
-                form = aiohttp.FormData()
-                form.add_field("sdp", offer_sdp.encode(), content_type="application/sdp")
-                form.add_field("session", _json_bytes(session), content_type="application/json")
-                return _Body("", form)
+                parts = {
+                    "sdp": _Body("application/sdp", offer_sdp.encode()),
+                    "session": _Body("application/json", _json_bytes(session)),
+                }
+                return _multipart(parts)
 
     def _url(self, path: str, query: Mapping[str, str]) -> str:
         """Return ``path`` below the endpoint's address, or ``path`` itself if it is a whole URL."""
@@ -161,11 +158,11 @@ class Signaling:
             return HTTPMethod.DELETE, target.geturl()
         return HTTPMethod.POST, urlunsplit(target._replace(path=target.path.rstrip("/") + "/hangup"))
 
-    def _headers(self, content_type: str, *, prefer_key: bool) -> dict[str, str]:
+    def _headers(self, content_type: str | None, *, prefer_key: bool) -> dict[str, str]:
         """Make the headers of one request. Raises SignalingError if there is no usable key."""
         headers = {"User-Agent": f"edge-agent/{__version__}", "Accept-Encoding": "identity"}
         headers |= self._endpoint.extra_headers
-        if content_type:
+        if content_type is not None:
             headers["Content-Type"] = content_type
         has_key = self._endpoint.key is not None
         if self._token is not None and not (prefer_key and has_key):
@@ -186,7 +183,7 @@ class Signaling:
         """Make one bounded exchange and return the 2xx answer. Raises SignalingError for anything else."""
         if not is_secure_or_local(url):
             raise _unfit(f"{shown(url)} is neither https nor http to this machine: the key is not sent there")
-        headers = self._headers(body.content_type if body else "", prefer_key=prefer_key)
+        headers = self._headers(body.content_type if body else None, prefer_key=prefer_key)
         limit_s = self._endpoint.deadlines.http_s
         server = urlsplit(url).hostname or self._server
         try:
@@ -307,7 +304,7 @@ def _fault_of_exception(error: Exception, server: str, step: str) -> Fault:
     """Put what aiohttp raises into words and fields. Its own text may repeat the request and is not used."""
     match error:
         case aiohttp.ClientConnectorCertificateError():
-            return _fault_of_certificate(error.certificate_error, server)
+            return fault_of_certificate(error.certificate_error, server=server)
         case aiohttp.ClientSSLError() | ssl.SSLError():
             reason = getattr(error, "reason", None) or "no reason given"
             return Fault(FaultKind.TLS, f"no TLS connection to {server}: {shown(str(reason))}")
@@ -323,14 +320,17 @@ def _fault_of_exception(error: Exception, server: str, step: str) -> Fault:
             return Fault(FaultKind.NETWORK, f"{server} cut the connection during the {step}")
 
 
-def _fault_of_certificate(error: Exception, server: str) -> Fault:
-    code = hint = None
-    why = "its host name does not match"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        why = shown(error.verify_message)
-        code = CLOCK_CODES.get(error.verify_code)
-        hint = "; is this machine's clock right?" if code else None
-    return Fault(FaultKind.TLS, f"the certificate of {server} was not accepted: {why}{hint or ''}", code=code)
+def _multipart(parts: Mapping[str, _Body]) -> _Body:
+    """Put ``parts`` together as form data (RFC 7578): each with a type of its own, none with a file name."""
+    boundary = uuid.uuid4().hex
+    content = b"".join(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n'
+        f"Content-Type: {part.content_type}\r\n\r\n".encode()
+        + part.content
+        + b"\r\n"
+        for name, part in parts.items()
+    )
+    return _Body(f"multipart/form-data; boundary={boundary}", content + f"--{boundary}--\r\n".encode())
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
