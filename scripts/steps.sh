@@ -5,11 +5,17 @@
 #   step TEXT                say which step this is
 #   run ADVICE COMMAND...    run with all output in the log; a failure prints the log's end and ADVICE, and ends the script
 #   fail TEXT ADVICE         end the script with a plain message
+#   install_packages NAME... Debian packages, only if missing
+#   make_venv, pip_install   a virtual environment and what goes into it
 #
 # Messages go to stderr, so that a script's stdout belongs to what it starts.
 
 readonly LOG_LINES_SHOWN=15
 readonly APT_LOCK_WAIT_S=600 # a fresh machine's first unattended upgrade holds the lock for minutes
+
+# What building and running edge-agent takes; flite is the local server's voice.
+# shellcheck disable=SC2034  # used by the scripts that source this file
+PACKAGES_RUN=(ca-certificates flite gcc libasound2-dev libc6-dev libopus0 libsystemd-dev pkg-config python3-dev python3-venv)
 
 step_number=0
 step_total=0
