@@ -15,7 +15,7 @@ import socket
 import stat
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +30,10 @@ logger = logging.getLogger(__name__)
 
 MAX_LINE_BYTES = 65_536
 """Longest line in either direction; a client event of some hundred bytes is usual."""
+
+MAX_DEPTH = 64
+"""Deepest nesting of an event to send. Client events need about ten; what is deeper could end the stack of
+whoever walks it."""
 
 MAX_CLIENTS = 8
 """A live view, a test or two, and a forgotten one; more are turned away."""
@@ -254,6 +258,8 @@ class ControlSocket:
             return Refused(f"not understood: {error}")
         if isinstance(request, SendRaw) and not self._settings.raw_events:
             return Refused("sending events is not allowed; set control.raw_events: true")
+        if isinstance(request, SendRaw) and _is_deeper(request.event, MAX_DEPTH):
+            return Refused(f"an event may nest {MAX_DEPTH} levels")
         self._on_request(request)
         return None
 
@@ -373,6 +379,21 @@ class ControlClient:
 
 def _line(message: Message) -> bytes:
     return msgspec.json.encode(message) + b"\n"
+
+
+def _is_deeper(value: object, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return False
+    return True
+
+
+def _children(node: object) -> Iterable[object]:
+    if isinstance(node, dict):
+        return node.values()
+    return node if isinstance(node, list) else ()
 
 
 async def _next_line(reader: asyncio.StreamReader) -> bytes | None:

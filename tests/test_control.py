@@ -171,7 +171,9 @@ async def test_requests_arrive_in_order(path: Path) -> None:
         b'{"do":"mute","on":"yes"}',
         b'{"do":"send","event":[]}',
         b"\xff\xfe",
-        b'{"do":"send","event":' + b'{"a":' * 5000 + b"1" + b"}" * 5000 + b"}",
+        b'{"do":"send","event":' + b'{"a":' * 70 + b"1" + b"}" * 70 + b"}",
+        b'{"do":"send","event":{"a":' + b"[" * 70 + b"]" * 70 + b"}}",
+        b'{"do":"send","event":' + b'{"a":' * 10_000 + b"1" + b"}" * 10_000 + b"}",
     ],
 )
 async def test_a_bad_line_is_answered_and_the_next_one_is_taken(path: Path, line: bytes) -> None:
