@@ -100,7 +100,7 @@ SESSION_FIELDS: tuple[SessionField, ...] = (
 )
 """Every setting of a session, in the order in which it is written."""
 
-_FORMATS = (
+_FORMATS: tuple[tuple[str, JsonObject], ...] = (
     ("pcm16", {"type": "audio/pcm", "rate": 24_000}),
     ("g711_ulaw", {"type": "audio/pcmu"}),
     ("g711_alaw", {"type": "audio/pcma"}),
@@ -150,8 +150,10 @@ def turn_item(item: JsonObject, target: Dialect) -> JsonObject:
 def turn_format(value: object, target: Dialect) -> object:
     """Return an audio format as ``target`` writes it; one that neither side knows stays as it is."""
     for beta, ga in _FORMATS:
-        if value in (beta, ga) or (isinstance(value, dict) and value.get("type") == ga["type"]):
-            return ga if target is Dialect.GA else beta
+        if target is Dialect.GA and value == beta:
+            return dict(ga)
+        if target is Dialect.BETA and isinstance(value, dict) and value.get("type") == ga["type"]:
+            return beta
     return value
 
 

@@ -622,7 +622,7 @@ EVENT_LIKE = st.builds(
     st.dictionaries(st.sampled_from(FIELD_NAMES), JSON_VALUES, max_size=8),
 )
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates included
-THOROUGHLY = settings(max_examples=300, deadline=None, database=None)
+THOROUGHLY = settings(max_examples=200, deadline=None, database=None)
 
 
 def hear(message: str) -> ServerEvent | None:

@@ -136,6 +136,12 @@ def test_formats_have_a_name_in_each_dialect(beta: object, ga: object) -> None:
     assert turn_format(ga, Dialect.BETA) == beta
 
 
+@pytest.mark.parametrize("dialect", Dialect)
+def test_a_format_that_the_dialect_writes_itself_stays_as_it_is(dialect: Dialect) -> None:
+    value = {"type": "audio/pcm", "rate": 16_000} if dialect is Dialect.GA else "pcm16"
+    assert turn_format(value, dialect) == value
+
+
 def test_a_field_that_is_no_object_is_left_to_the_decoder() -> None:
     payload: JsonObject = {"session": 5, "other": {}}
     assert turn(payload, {"session": turn_session}, Dialect.GA) == payload

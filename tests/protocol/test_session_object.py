@@ -358,7 +358,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=200, deadline=None, database=None)
 @given(st.dictionaries(KEYS, VALUES, max_size=5), st.sampled_from(Dialect))
 def test_any_object_is_a_session_or_malformed(session: JsonObject, dialect: Dialect) -> None:
     found = {"type": "realtime", **session} if dialect is Dialect.GA else session
