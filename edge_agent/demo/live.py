@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
 from rich.panel import Panel
 from rich.style import Style
@@ -16,6 +16,7 @@ from edge_agent.core.indicator import PATTERNS, Color, color_at
 from edge_agent.demo.record import LEVEL_FLOOR_DBFS, Record
 from edge_agent.demo.view import LOUD_SEVERITIES
 
+PANEL_CELLS = 78
 BAR_CELLS = 30
 
 QUIETEST_SHOWN_DBFS = -60.0
@@ -69,7 +70,7 @@ def render(record: Record, led_t_s: float) -> Panel:
     table.add_row("microphone", _bar(record.input_dbfs))
     table.add_row("loudspeaker", _bar(record.output_dbfs))
     table.add_row("turns", _turns(record))
-    return Panel(Group(table), title="edge-agent", expand=False, width=78)
+    return Panel(table, title="edge-agent", width=PANEL_CELLS)
 
 
 def _swatch(name: str | None, t_s: float) -> Text:

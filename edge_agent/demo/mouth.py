@@ -17,12 +17,12 @@ QUESTIONS = (
     "what time is it",
     "what is seven plus five",
     "what can you do",
-    "repeat after me the sun is shining",
     "what day is it today",
     "what is nine times eight",
-    "set a timer for five minutes",
+    "set a timer for twenty minutes",
     "what is twenty minus six",
-    "repeat after me good morning everybody",
+    "good morning",
+    "repeat after me the sun is shining",
 )
 """Asked in this order, and again from the first when there are more turns."""
 
