@@ -238,12 +238,7 @@ async def test_close_during_set_up_says_what_the_server_said(server: PeerServer)
 
 
 async def test_answer_that_leads_nowhere(server: PeerServer) -> None:
-    def elsewhere(sdp: str) -> str:
-        return "\r\n".join(line for line in sdp.split("\r\n") if not line.startswith("a=candidate")).replace(
-            "a=ice-pwd:", "a=ice-pwd:x"
-        )
-
-    server.edit_answer = elsewhere
+    server.edit_answer = nowhere
     bench = Bench(server, deadlines=Deadlines(connect_s=0.5, hang_up_s=0.3))
     fault = await bench.fault()
     assert fault.kind is FaultKind.TIMEOUT
@@ -459,23 +454,70 @@ async def test_hang_up_before_it_ran_and_twice(server: PeerServer) -> None:
     assert bench.session.counters == TransportCounters()
 
 
+def nowhere(sdp: str) -> str:
+    """Take the addresses out of an answer, and make it refuse the client's checks."""
+    lines = [line for line in sdp.split("\r\n") if not line.startswith("a=candidate")]
+    return "\r\n".join(lines).replace("a=ice-pwd:", "a=ice-pwd:x")
+
+
+async def stop(bench: Bench, by_hang_up: bool) -> None:
+    assert bench.task is not None
+    if by_hang_up:
+        await bench.session.hang_up()
+        await bench.task
+    else:
+        bench.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await bench.task
+    assert not any(isinstance(event, LinkDown) for event in bench.events)
+    assert bench.session.phase is Phase.OVER
+
+
+def make_stay(server: PeerServer, step: str, released: asyncio.Event) -> Callable[[], object]:
+    """Let ``server`` not go on after ``step``; return what tells that it has come so far."""
+
+    async def hold(_: web.Request) -> web.StreamResponse:
+        await released.wait()
+        return web.Response()
+
+    match step:
+        case "call":
+            server.answer_call = hold
+            return lambda: server.requests
+        case "connectivity":
+            server.edit_answer = nowhere
+            return lambda: server.calls and server.call.connection.iceConnectionState == "checking"
+        case "greeting":
+            server.greeting = []
+            return lambda: server.calls and server.call.channel
+        case _:
+            server.on_message = silent
+            return lambda: server.calls and server.call.received
+
+
+@pytest.mark.parametrize("by_hang_up", [True, False])
+@pytest.mark.parametrize("step", ["call", "connectivity", "greeting", "confirmation"])
+async def test_stopping_at_each_step_leaves_nothing(server: PeerServer, step: str, by_hang_up: bool) -> None:
+    """The fixture counts tasks, threads and descriptors afterwards."""
+    released = asyncio.Event()
+    is_there = make_stay(server, step, released)
+    bench = Bench(server, LOCAL, PATIENT)
+    bench.start()
+    await eventually(is_there)
+    await stop(bench, by_hang_up)
+    released.set()
+    assert bench.events == []
+
+
 @pytest.mark.parametrize("by_hang_up", [True, False])
 async def test_stopping_at_any_moment_leaves_nothing(server: PeerServer, by_hang_up: bool) -> None:
-    """The fixture counts tasks, threads and descriptors afterwards."""
-    for step in range(30):
-        bench = Bench(server, LOCAL, PATIENT, epoch=step)
-        task = bench.start()
-        for _ in range(step * 4):
-            await asyncio.sleep(0 if step < 10 else 0.0005)
-        if by_hang_up:
-            await bench.session.hang_up()
-            await task
-        else:
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-        assert not any(isinstance(event, LinkDown) for event in bench.events)
-        assert bench.session.phase in (Phase.OVER, Phase.NEW)
+    """Thirty moments, closer together than the steps; the fixture counts what is left."""
+    for moment in range(30):
+        bench = Bench(server, LOCAL, PATIENT, epoch=moment)
+        bench.start()
+        for _ in range(moment * 4):
+            await asyncio.sleep(0 if moment < 10 else 0.0005)
+        await stop(bench, by_hang_up or bench.session.phase is Phase.NEW)
 
 
 async def test_being_cancelled_twice_still_closes(server: PeerServer) -> None:
