@@ -5,48 +5,45 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.virtual_cards import VirtualCards, virtual_cards
+from tests.virtual_cards import virtual_cards
 
-PLAY = """
+SOUND = "bytes([0, 32]) * 480"
+PLAY = f"""
 from edge_agent.audio.alsa import AlsaOutput
 from edge_agent.audio.device import DeviceSettings
 mouth = AlsaOutput.open("question", DeviceSettings())
-for _ in range(150):
-    mouth.write(bytes([0, 32]) * 480)
-mouth.close()
+for _ in range(6000):
+    mouth.write({SOUND})
 """
-LISTEN = """
+LISTEN = f"""
 import sys
 from edge_agent.audio.alsa import AlsaInput
 from edge_agent.audio.device import DeviceSettings
 ear = AlsaInput.open("mic", DeviceSettings())
-print("ready", flush=True)
-heard = b"".join(ear.read() for _ in range(120))
-ear.close()
-print(heard.count(bytes([0, 32]) * 480) > 50)
+heard = b""
+for _ in range(int(sys.argv[1])):
+    heard += ear.read()
+    if {SOUND} in heard:
+        sys.exit(0)
+sys.exit(3)
 """
+HEARD, HEARD_NOTHING = 0, 3
 
 
-def python(program: str, cards: VirtualCards) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", program],
-        env=os.environ | cards.environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def command(program: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-c", program, *arguments]
 
 
 def test_processes_hear_each_other_through_their_own_cards_and_no_others() -> None:
     with virtual_cards() as ours, virtual_cards() as theirs:
-        listeners = [python(LISTEN, ours), python(LISTEN, theirs)]
-        for listener in listeners:
-            assert listener.stdout is not None
-            assert listener.stdout.readline() == "ready\n"
-        speaker = python(PLAY, ours)
-        heard = [listener.communicate(timeout=60)[0] for listener in listeners]
-        speaker.communicate(timeout=60)
-    assert speaker.returncode == 0
-    assert heard == ["True\n", "False\n"]
+        near, far = os.environ | ours.environment, os.environ | theirs.environment
+        with subprocess.Popen(command(PLAY), env=near) as player:
+            try:
+                assert subprocess.call(command(LISTEN, "3000"), env=near, timeout=60) == HEARD
+                assert subprocess.call(command(LISTEN, "50"), env=far, timeout=60) == HEARD_NOTHING
+                assert player.poll() is None
+            finally:
+                player.kill()
 
 
 def test_nothing_is_left_behind() -> None:

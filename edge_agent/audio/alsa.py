@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 CHANNEL_CHOICES: Final = (1, 2)
 """Mono first; a device that only takes stereo is fed the same on both sides and heard on the left."""
 
+CAPTURE_PERIODS = 20
+"""A capture buffer is emptied as it fills, so its size is no delay: 0.2 s that the process may be held up."""
+
 LONGEST_PERIOD_S = 0.1
 """A device with longer periods (some software mixers) would make every answer late; it is refused."""
 
@@ -69,7 +72,8 @@ class AlsaInput:
     @classmethod
     def open(cls, name: str, settings: DeviceSettings) -> AlsaInput:
         """Open the ALSA PCM ``name`` for capture."""
-        handle = _open_handle(alsaaudio.PCM_CAPTURE, name, settings)
+        periods = max(CAPTURE_PERIODS, settings.buffer_periods)
+        handle = _open_handle(alsaaudio.PCM_CAPTURE, name, periods)
         try:
             return cls(handle, name)
         except AudioDeviceError:
@@ -116,7 +120,7 @@ class AlsaOutput:
     @classmethod
     def open(cls, name: str, settings: DeviceSettings) -> AlsaOutput:
         """Open the ALSA PCM ``name`` for playback."""
-        handle = _open_handle(alsaaudio.PCM_PLAYBACK, name, settings)
+        handle = _open_handle(alsaaudio.PCM_PLAYBACK, name, settings.buffer_periods)
         try:
             return cls(handle, name)
         except AudioDeviceError:
@@ -248,7 +252,7 @@ class _PaceCheck:
             )
 
 
-def _open_handle(direction: int, name: str, settings: DeviceSettings) -> PcmHandle:
+def _open_handle(direction: int, name: str, periods: int) -> PcmHandle:
     """Open a device with the first channel count that it takes; what it took is still to be compared."""
     _tame_alsa_lib()
     for channels in CHANNEL_CHOICES:
@@ -260,7 +264,7 @@ def _open_handle(direction: int, name: str, settings: DeviceSettings) -> PcmHand
                 channels=channels,
                 format=alsaaudio.PCM_FORMAT_S16_LE,
                 periodsize=PERIOD_SAMPLES,
-                periods=settings.buffer_periods,
+                periods=periods,
             )
         except alsaaudio.ALSAAudioError as error:
             raise _failed(name, error) from error

@@ -10,8 +10,8 @@ from typing import Protocol
 class DeviceSettings:
     """Settings of the devices themselves.
 
-    ``buffer_periods`` is the size of the sound card's buffer in periods of 10 ms, 2 to 50. A playback buffer
-    is kept full, so it is also the delay of the loudspeaker.
+    ``buffer_periods`` is the size of the loudspeaker's buffer in periods of 10 ms, 2 to 50. It is kept full,
+    so it is also the loudspeaker's delay.
     """
 
     buffer_periods: int = 4

@@ -167,7 +167,8 @@ def _open_for_reading(path: Path) -> wave.Wave_read:
     )
     if not is_suitable:
         file.close()
-        raise AudioDeviceError(f"{path}: {_EXPECTED}, got {got}; convert it: ffmpeg -i {path} -ac 1 NEW.wav")
+        convert = "ffmpeg -i OLD.wav -ac 1 -ar 48000 -c:a pcm_s16le NEW.wav"
+        raise AudioDeviceError(f"{path}: {_EXPECTED}, got {got}; convert it: {convert}")
     return file
 
 

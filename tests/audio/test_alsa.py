@@ -220,6 +220,21 @@ def stereo_card(monkeypatch: pytest.MonkeyPatch) -> list[FakeHandle]:
     return handles
 
 
+def test_a_long_capture_buffer_costs_no_delay_but_a_long_playback_buffer_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    periods_asked: list[object] = []
+
+    def note(**asked: object) -> FakeHandle:
+        periods_asked.append(asked["periods"])
+        return FakeHandle()
+
+    monkeypatch.setattr(alsaaudio, "PCM", note)
+    AlsaInput.open("hw:1", DeviceSettings(buffer_periods=3))
+    AlsaOutput.open("hw:1", DeviceSettings(buffer_periods=3))
+    assert periods_asked == [alsa.CAPTURE_PERIODS, 3]
+
+
 def test_a_stereo_microphone_is_heard_on_the_left(stereo_card: list[FakeHandle]) -> None:
     ear = AlsaInput.open("hw:1", SETTINGS)
     refused, handle = stereo_card
