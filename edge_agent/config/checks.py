@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from edge_agent.audio.spec import PcmSpec
 from edge_agent.config import schema
 from edge_agent.config.leaks import SECRET_ADVICE, is_secret_name, looks_secret, quoted, shown_key
-from edge_agent.config.mistakes import Mistake, Path, Place, key_text
+from edge_agent.config.mistakes import INVALID, Mistake, Path, Place, key_text
 from edge_agent.config.wishes import profile_of
 from edge_agent.core.settings import DEFAULT_GESTURES, Action, Mode
+
+T = TypeVar("T")
 
 ADDRESS = "an address such as https://api.openai.com"
 
@@ -24,7 +27,7 @@ PROFILES_WITHOUT_MODEL = frozenset({"local", "huggingface", "custom"})
 
 
 def check(config: schema.Config, places: Mapping[Path, Place], known: Collection[Path]) -> list[Mistake]:
-    """Return what is wrong with ``config``.
+    """Return what is wrong with ``config``, in whose lists INVALID stands for what could not be read.
 
     ``places`` tells where each value stood. Nothing is said about a value that is part of a ``known``
     mistake, or holds one: its default has taken its place.
@@ -35,6 +38,11 @@ def check(config: schema.Config, places: Mapping[Path, Place], known: Collection
             if not any(_overlap(mistake.path, path) for path in known):
                 found.append(_placed(mistake, places))
     return found
+
+
+def _read(items: Iterable[T]) -> Iterator[tuple[int, T]]:
+    """Yield the items of a list that could be read, with their places in it."""
+    return ((index, item) for index, item in enumerate(items) if item is not INVALID)
 
 
 def _overlap(one: Path, other: Path) -> bool:
@@ -50,7 +58,7 @@ def _placed(mistake: Mistake, places: Mapping[Path, Place]) -> Mistake:
 
 
 def _addresses(config: schema.Config) -> Iterator[Mistake]:
-    for index, endpoint in enumerate(config.endpoints):
+    for index, endpoint in _read(config.endpoints):
         path: Path = ("endpoints", index)
         yield from _wrong_address((*path, "url"), endpoint.url)
         for key in ("calls_path", "token_path"):
@@ -88,14 +96,16 @@ def _is_loopback(parts: SplitResult) -> bool:
 
 
 def _names(config: schema.Config) -> Iterator[Mistake]:
-    for section, names in (
-        ("endpoints", [endpoint.name for endpoint in config.endpoints]),
-        ("buttons", [button.name for button in config.buttons]),
-    ):
-        for index, name in enumerate(names):
-            if name in names[:index]:
-                got = f"{quoted(name)}, as {section}[{names.index(name)}] is called"
-                yield Mistake((section, index, "name"), "each name once", got)
+    yield from _repeated("endpoints", [(index, one.name) for index, one in _read(config.endpoints)])
+    yield from _repeated("buttons", [(index, one.name) for index, one in _read(config.buttons)])
+
+
+def _repeated(section: str, names: Iterable[tuple[int, str]]) -> Iterator[Mistake]:
+    first: dict[str, int] = {}
+    for index, name in names:
+        if first.setdefault(name, index) != index:
+            got = f"{quoted(name)}, as {section}[{first[name]}] is called"
+            yield Mistake((section, index, "name"), "each name once", got)
 
 
 def _pins(config: schema.Config) -> Iterator[Mistake]:
@@ -107,16 +117,16 @@ def _pins(config: schema.Config) -> Iterator[Mistake]:
 
 
 def _all_pins(config: schema.Config) -> Iterator[tuple[Path, int]]:
-    for index, led in enumerate(config.leds):
+    for index, led in _read(config.leds):
         keys = ("red", "green", "blue") if isinstance(led, schema.RgbLed) else ("pin",)
         for key in keys:
             yield ("leds", index, key), getattr(led, key)
-    for index, button in enumerate(config.buttons):
+    for index, button in _read(config.buttons):
         yield ("buttons", index, "pin"), button.pin
 
 
 def _gestures(config: schema.Config) -> Iterator[Mistake]:
-    for index, button in enumerate(config.buttons):
+    for index, button in _read(config.buttons):
         for gesture in ("tap", "double_tap"):
             if getattr(button, gesture) == "talk":
                 path = ("buttons", index, gesture)
@@ -131,7 +141,7 @@ def _gestures(config: schema.Config) -> Iterator[Mistake]:
 
 def _ears(config: schema.Config) -> Iterator[Mistake]:
     """There must be a way to be heard."""
-    actions = {action for button in config.buttons for action in _actions(button, config.mode)}
+    actions = {action for _, button in _read(config.buttons) for action in _actions(button, config.mode)}
     if config.mode == "button" and not actions & {Action.CONVERSATION, Action.TALK}:
         yield Mistake(("buttons",), "a button for conversation or talk (mode is button)", "none")
     is_deaf = isinstance(config.session.turn_detection, schema.NoTurnDetection)
@@ -148,7 +158,7 @@ def _actions(button: schema.Button, mode: str) -> Iterator[Action]:
 
 
 def _keys(config: schema.Config) -> Iterator[Mistake]:
-    for index, endpoint in enumerate(config.endpoints):
+    for index, endpoint in _read(config.endpoints):
         path: Path = ("endpoints", index)
         if endpoint.key is None and profile_of(endpoint).needs_key:
             example = "{env: API_KEY}"
@@ -159,7 +169,7 @@ def _keys(config: schema.Config) -> Iterator[Mistake]:
         sources = [((*path, "key"), endpoint.key)]
         sources += [
             ((*path, "ice_servers", number, "credential"), server.credential)
-            for number, server in enumerate(endpoint.ice_servers)
+            for number, server in _read(endpoint.ice_servers)
         ]
         for place, source in sources:
             if source is not None and not (source.credential or source.file or source.env):
@@ -167,7 +177,7 @@ def _keys(config: schema.Config) -> Iterator[Mistake]:
 
 
 def _headers(config: schema.Config) -> Iterator[Mistake]:
-    for index, endpoint in enumerate(config.endpoints):
+    for index, endpoint in _read(config.endpoints):
         for name, value in endpoint.headers.items():
             path = ("endpoints", index, "headers", shown_key(name))
             if is_secret_name(name):

@@ -8,8 +8,8 @@ from msgspec import inspect
 
 from edge_agent.config.checks import check
 from edge_agent.config.document import parse_document
-from edge_agent.config.mistakes import BadConfig, Mistake, Place
-from edge_agent.config.reader import INVALID, Reader
+from edge_agent.config.mistakes import INVALID, BadConfig, Mistake, Place
+from edge_agent.config.reader import Reader
 from edge_agent.config.schema import Config
 
 DEFAULT_PATH = Path("/etc/edge-agent/edge-agent.yaml")

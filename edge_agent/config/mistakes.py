@@ -15,6 +15,13 @@ Path = tuple[str | int, ...]
 """Where a value stands: ``("endpoints", 0, "url")``."""
 
 
+class Invalid:
+    """Stands for a value that could not be read; its mistake is noted."""
+
+
+INVALID = Invalid()
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
     """Line and column in the file, both counted from 1."""

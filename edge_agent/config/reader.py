@@ -1,7 +1,7 @@
 """Nodes to the schema's structs. It goes on after a mistake, so that all of them are told at once.
 
-What a key accepts is read from the types in ``schema.py``; nothing is listed twice. A mistaken value is
-replaced by its default, so that the checks of meaning can look at everything else.
+What a key accepts is read from the types in ``schema.py``; nothing is listed twice. In place of a mistaken
+value stands its default, in a list INVALID, so that the checks of meaning can look at everything else.
 """
 
 from __future__ import annotations
@@ -12,16 +12,9 @@ from msgspec import inspect
 
 from edge_agent.config.document import Entry, Mapping, Node, Scalar, Sequence
 from edge_agent.config.leaks import HIDDEN, SECRET_ADVICE, is_secret_name, looks_secret, shown, shown_key
-from edge_agent.config.mistakes import Mistake, Path, Place, any_of, closest
+from edge_agent.config.mistakes import INVALID, Invalid, Mistake, Path, Place, any_of, closest
 from edge_agent.config.schema import NULL_IS_A_WORD
 from edge_agent.config.values import accepts, describe, is_marked, keys_of, repaired, tags_of, unwrapped
-
-
-class _Invalid:
-    """Stands for a value that could not be read; the mistake is noted."""
-
-
-INVALID = _Invalid()
 
 NO_SECRET = "no secret in this file"
 
@@ -120,7 +113,7 @@ class Reader:
         if is_too_long or len(node.items) < (wanted.min_length or 0):
             self._note(path, describe(wanted), f"{len(node.items)} entries", node.place)
         items = [self.read(item, wanted.item_type, (*path, index)) for index, item in enumerate(node.items)]
-        return tuple(item for item in items if item is not INVALID)
+        return tuple(items)
 
     def _dict(self, node: Mapping, wanted: inspect.Type, path: Path) -> dict[str, Any]:
         entries = self._unique(node, path)
@@ -152,9 +145,7 @@ class Reader:
             got = "an unknown key"
             self._note(here, any_of(keys), got, entry.place, closest(entry.key, keys))
 
-    def _refuse(
-        self, node: Node, wanted: inspect.Type, path: Path, suggestion: str | None = None
-    ) -> _Invalid:
+    def _refuse(self, node: Node, wanted: inspect.Type, path: Path, suggestion: str | None = None) -> Invalid:
         key = next((step for step in reversed(path) if isinstance(step, str)), "")
         got = shown(node, path)
         if got == HIDDEN or (isinstance(node, Scalar) and node.value is None):

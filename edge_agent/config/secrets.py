@@ -103,17 +103,22 @@ def _read(place: str, path: Path, *, is_private: bool) -> bytes:
     try:
         # O_NONBLOCK: a FIFO would wait for its writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            _check_file(place, path, os.fstat(descriptor), is_private=is_private)
+            return os.read(descriptor, MAX_SECRET_BYTES + 1)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         raise _Nothing(f"{place}: there is no such file") from None
     except OSError as error:
         raise _Nothing(f"{place}: {error.strerror} (user id {os.geteuid()})") from None
-    with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise _Unusable(f"{place}: expected a file, got something else")
-        if not is_private and status.st_mode & stat.S_IRWXO:
-            raise _Unusable(f"{place}: everybody on this machine may read it; do: chmod o= {path}")
-        return file.read(MAX_SECRET_BYTES + 1)
+
+
+def _check_file(place: str, path: Path, status: os.stat_result, *, is_private: bool) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise _Unusable(f"{place}: expected a file, got something else")
+    if not is_private and status.st_mode & stat.S_IRWXO:
+        raise _Unusable(f"{place}: everybody on this machine may read it; do: chmod o= {path}")
 
 
 def _checked(place: str, content: bytes) -> FoundSecret:
