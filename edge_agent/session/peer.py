@@ -157,8 +157,8 @@ class Peer:
             raise self._bug
         return message
 
-    def progress(self) -> str:
-        """Say how far connecting got, for the message of a missed deadline."""
+    def what_is_missing(self) -> str:
+        """Say what connecting waits for, for the message of a missed deadline."""
         if self._connection.iceConnectionState != "completed":
             return "no answer to connectivity checks: is outgoing UDP blocked?"
         if self._connection.connectionState != "connected":
@@ -168,12 +168,17 @@ class Peer:
     async def close(self, limit_s: float) -> None:
         """Release sockets, the decoder's thread and all tasks, within ``limit_s``."""
         self._messages.end(Fault(FaultKind.CLOSED, "we closed the connection"))
-        if self._microphone_is_connected:
-            self._microphone_is_connected = False
-            self._sound.disconnect_microphone()
         self._microphone.stop()
         for reader in self._readers:
             reader.cancel()
+        try:
+            if self._microphone_is_connected:
+                self._microphone_is_connected = False
+                self._sound.disconnect_microphone()
+        finally:
+            await self._close_connection(limit_s)
+
+    async def _close_connection(self, limit_s: float) -> None:
         try:
             async with asyncio.timeout(limit_s):
                 await self._connection.close()

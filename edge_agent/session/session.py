@@ -131,6 +131,7 @@ class RealtimeSession:
         """
         if self._hung_up:
             return
+        self._check_move(Phase.CONNECTING)
         self._transport = transport = self._new_transport(self._endpoint, self._sound)
         self._set_phase(Phase.CONNECTING)
         self._life = life = asyncio.create_task(self._live(transport), name=f"session {self._epoch}")
@@ -233,7 +234,7 @@ class RealtimeSession:
     async def _update(self, transport: Transport) -> Fault | None:
         """Send the settings and wait for ``session.updated``."""
         limit_s = self._endpoint.deadlines.session_updated_s
-        self._last_error = None
+        error_before = self._last_error
         settings = update_object(self._wishes, self._endpoint.profile.dialect)
         self.send(SessionUpdate(session=settings, event_id=self._setup_event_id))
         try:
@@ -248,7 +249,7 @@ class RealtimeSession:
                         return _refused(heard.error)
         except TimeoutError:
             # Some servers do not repeat our event_id: an error and no consent is a refusal all the same.
-            if self._last_error is not None:
+            if self._last_error is not None and self._last_error is not error_before:
                 return _refused(self._last_error)
             return Fault(FaultKind.TIMEOUT, f"the server did not say session.updated within {limit_s:g} s")
 
@@ -311,17 +312,22 @@ class RealtimeSession:
         return left_s if 0 < left_s <= LIFETIME_LIMIT_S else None
 
     async def _wind_up(self, life: asyncio.Task[Fault], transport: Transport, says_goodbye: bool) -> None:
-        await asyncio.wait({life})
-        if says_goodbye:
-            await transport.hang_up()
-        await transport.close()
-        self._set_phase(Phase.OVER)
-        self._over.set()
+        try:
+            await asyncio.wait({life})
+            if says_goodbye:
+                await transport.hang_up()
+            await transport.close()
+        finally:
+            self._set_phase(Phase.OVER)
+            self._over.set()
 
     def _set_phase(self, new: Phase) -> None:
+        self._check_move(new)
+        self._phase = new
+
+    def _check_move(self, new: Phase) -> None:
         if new not in TRANSITIONS[self._phase]:
             raise IllegalTransition(f"session {self._epoch}: {self._phase.value} -> {new.value}")
-        self._phase = new
 
 
 def _refused(error: ApiError) -> Fault:

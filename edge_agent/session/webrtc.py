@@ -46,7 +46,7 @@ class WebRtcTransport:
                 is_answered = True
                 await self._peer.opened()
         except TimeoutError:
-            missing = self._peer.progress() if is_answered else "no answer to the call"
+            missing = self._peer.what_is_missing() if is_answered else "no answer to the call"
             raise _late(f"not connected after {self._deadlines.connect_s:g} s: {missing}") from None
         logger.debug("= connected")
         return Opened(call_id=answer.call_id, session_sent=answer.session_sent)

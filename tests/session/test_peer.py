@@ -77,7 +77,7 @@ async def test_answer_in_the_shape_of_openai_is_taken() -> None:
     peer = Peer((), FakeSound())
     await peer.make_offer()
     await peer.accept(OPENAI_ANSWER)
-    assert "UDP" in peer.progress()
+    assert "UDP" in peer.what_is_missing()
     await peer.close(1.0)
 
 

@@ -115,6 +115,17 @@ async def test_error_is_blamed_only_while_the_session_is_set_up() -> None:
     assert posted[-1] == LinkDown(3, LOST)
 
 
+async def test_error_before_the_settings_were_sent_is_remembered_but_is_no_refusal() -> None:
+    posted: list[Event] = []
+    wrong: Json = {"type": "error", "error": {"type": "x", "code": "insufficient_quota", "message": "m"}}
+    transport = FakeTransport([wrong, created()])
+    transport.end.set_result(LOST)
+    await session_on(transport, posted).run()
+    (down,) = posted
+    assert isinstance(down, LinkDown)
+    assert (down.fault.kind, down.fault.code) == (FaultKind.LOST, "insufficient_quota")
+
+
 async def test_a_session_runs_once() -> None:
     posted: list[Event] = []
     transport = FakeTransport([])
