@@ -11,6 +11,9 @@ from edge_agent.errors import ConfigError
 SUGGESTION_CUTOFF = 0.6
 """How alike two words must be to be suggested, 0 to 1 (difflib's own default)."""
 
+MOST_TOLD = 50
+"""Mistakes that a message lists; more of them are one cause (a wrong file), and would flood the journal."""
+
 Path = tuple[str | int, ...]
 """Where a value stands: ``("endpoints", 0, "url")``."""
 
@@ -56,12 +59,15 @@ class Mistake:
 
 
 class BadConfig(ConfigError):
-    """A configuration with all its mistakes; the message holds one line for each, in the file's order."""
+    """A configuration with all its mistakes; the message holds a line for each, in the file's order."""
 
     def __init__(self, file_name: str, mistakes: Iterable[Mistake]) -> None:
         ordered = sorted(mistakes, key=lambda mistake: mistake.place or Place(0, 0))
         self.mistakes = tuple(ordered)
-        super().__init__("\n".join(mistake.line(file_name) for mistake in ordered))
+        lines = [mistake.line(file_name) for mistake in ordered[:MOST_TOLD]]
+        if len(ordered) > MOST_TOLD:
+            lines.append(f"{file_name}: and {len(ordered) - MOST_TOLD} more mistakes")
+        super().__init__("\n".join(lines))
 
 
 def key_text(path: Path) -> str:

@@ -51,7 +51,7 @@ class Reader:
     def _chosen(self, node: Node, wanted: inspect.Type) -> inspect.Type:
         """Narrow a union to the one member that the kind of node allows, else return it as it is."""
         bare = unwrapped(wanted)
-        if not isinstance(bare, inspect.UnionType):
+        if not isinstance(bare, inspect.UnionType) or (isinstance(node, Mapping) and tags_of(bare)):
             return wanted
         members = [member for member in bare.types if not isinstance(unwrapped(member), inspect.NoneType)]
         if len(members) > 1 and isinstance(node, Mapping):
@@ -80,6 +80,8 @@ class Reader:
             return self._refuse(node, wanted, path)
         key = str(structs[0].tag_field)
         entry = next((entry for entry in node.entries if entry.key == key), None)
+        if entry is None and len(tags) == 1:
+            return self._struct(node, structs[0], path)
         if entry is None:
             self._note((*path, key), any_of(tags), "nothing (required)", node.place)
             return INVALID

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_agent.config.mistakes import BadConfig, Mistake, Place, any_of, closest, key_text
+from edge_agent.config.mistakes import MOST_TOLD, BadConfig, Mistake, Place, any_of, closest, key_text
 from edge_agent.errors import ConfigError
 
 
@@ -21,6 +21,13 @@ def test_mistakes_are_told_in_the_order_of_the_file() -> None:
     error = BadConfig("f", [Mistake(("b",), "x", "y", Place(9, 1)), Mistake(("a",), "x", "y", Place(2, 5))])
     assert isinstance(error, ConfigError)
     assert str(error) == "f:2:5: a: expected x, got y\nf:9:1: b: expected x, got y"
+
+
+def test_a_flood_of_mistakes_is_cut_short() -> None:
+    mistakes = [Mistake((f"k{n}",), "x", "y", Place(n + 1, 1)) for n in range(MOST_TOLD + 7)]
+    lines = str(BadConfig("f", mistakes)).splitlines()
+    assert len(lines) == MOST_TOLD + 1
+    assert lines[-1] == "f: and 7 more mistakes"
 
 
 def test_a_path_reads_as_a_person_writes_it() -> None:

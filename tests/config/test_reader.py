@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import msgspec
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
@@ -43,6 +43,9 @@ FULL: dict[str, Any] = {
     "leds": [{"type": "pwmled", "pin": 1}, {"type": "rgbled", "red": 2, "green": 3, "blue": 4}],
     "buttons": [{"name": "b", "pin": 5, "tap": "none"}],
 }
+
+UNHURRIED = settings(deadline=None)
+"""Properties are about results, not about how busy the machine is."""
 
 words = st.sampled_from(
     ["none", "auto", "inf", "server_vad", "led", "half", "on", "true", "1", "", "a b", "/x", "null"]
@@ -81,10 +84,13 @@ def changed(place: tuple[str | int, ...], value: object) -> dict[str, Any]:
     return config
 
 
+@UNHURRIED
 @given(st.sampled_from(PLACES), values)
 @example(("sound", "opus", "complexity"), True)
 @example(("leds", 0), {"type": "led", "pin": 1, "brightness": 1})
 @example(("session", "truncation"), {"type": "auto"})
+@example(("session", "truncation", "type"), None)
+@example(("session", "truncation"), {"retention_ratio": 1})
 def test_the_reader_and_msgspec_agree(place: tuple[str | int, ...], value: object) -> None:
     written = changed(place, value)
     reader = Reader()
@@ -107,11 +113,13 @@ def mistakes_in(text: str) -> list[str]:
     return []
 
 
+@UNHURRIED
 @given(st.sampled_from(PLACES), values)
 def test_what_is_valid_loads_and_all_else_is_told(place: tuple[str | int, ...], value: object) -> None:
     assert all(line.startswith("f:") for line in mistakes_in(json.dumps(changed(place, value))))
 
 
+@UNHURRIED
 @given(st.text(max_size=200))
 @example("mode: &a [*a]")
 @example("? ? ?")
@@ -122,6 +130,7 @@ def test_no_text_breaks_the_loader(text: str) -> None:
     assert all(line.startswith("f:") for line in mistakes_in(text))
 
 
+@UNHURRIED
 @given(
     st.lists(st.sampled_from([*"{}[]:,-?&*!|>'\"%@#\n\t ~", "a", "mode", "leds", ": ", "\n  ", "- ", "<<"]))
 )
