@@ -9,6 +9,9 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from edge_agent.protocol import server_events as said
+from edge_agent.protocol.objects import ApiError, Response
+
 
 class FaultKind(enum.Enum):
     """Where a fault was seen."""
@@ -93,24 +96,49 @@ _BY_KIND = {
 }
 
 
+def fault_in(event: said.ServerEvent) -> Fault | None:
+    """Return the failure that an event of the server reports, or None. Three kinds of events can."""
+    match event:
+        case said.ErrorEvent(error=error):
+            return _fault(FaultKind.ERROR_EVENT, error)
+        case said.ConversationItemInputAudioTranscriptionFailed(error=error):
+            return _fault(FaultKind.TRANSCRIPTION_FAILED, error)
+        case said.ResponseDone(response=Response(status="failed", status_details=details)):
+            return _fault(FaultKind.RESPONSE_FAILED, (details and details.error) or ApiError())
+        case said.ResponseDone(response=Response(status="incomplete", status_details=details)):
+            reason = (details and details.reason) or "no reason given"
+            return Fault(FaultKind.RESPONSE_FAILED, f"it was cut short ({reason})", reason)
+        case _:
+            return None
+
+
 def react(fault: Fault) -> Reaction:
-    """Classify a fault. Codes come before kinds: a code says more than the channel it arrived on."""
+    """Classify a fault. Codes come before kinds: a code says more than the channel it arrived on.
+
+    A failed transcription alone never ends a session: no answer depends on it, and trouble with the account
+    shows in the responses as well.
+    """
+    if fault.kind is FaultKind.TRANSCRIPTION_FAILED:
+        return Reaction.KEEP
     if fault.code in ACCOUNT_CODES:
         return Reaction.STOP_AND_TELL
     if fault.code == "session_expired":
         return Reaction.RENEW
     if fault.kind is FaultKind.HTTP_STATUS:
         return _react_to_status(fault.http_status or 0)
-    if fault.kind in _BY_KIND:
-        return _BY_KIND[fault.kind]
     if fault.code in TRANSIENT_CODES or fault.error_type == "server_error":
         return Reaction.BACK_OFF
-    return Reaction.KEEP
+    return _BY_KIND.get(fault.kind, Reaction.KEEP)
 
 
 def is_benign(fault: Fault) -> bool:
     """Return whether the fault is one of the known harmless races."""
     return fault.code in BENIGN_CODES
+
+
+def _fault(kind: FaultKind, error: ApiError) -> Fault:
+    message = error.message or "the server gave no reason"
+    return Fault(kind, message, error.code, error.type or None, error.param)
 
 
 def _react_to_status(status: int) -> Reaction:

@@ -60,7 +60,8 @@ class GestureReader:
         """Return the gestures that time alone completes."""
         gestures: list[Gesture] = []
         if now >= self._bounces_until:
-            gestures += self._follow_contact(now)
+            # A contact that changed while it bounced counts from the end of the bouncing, however late it is.
+            gestures += self._follow_contact(self._bounces_until)
         if self._is_down and not self._is_held and now >= self._down_at + self._settings.hold_s:
             self._is_held = True
             if self._tapped_at is not None:
@@ -83,26 +84,25 @@ class GestureReader:
             deadlines.append(self._tapped_at + DOUBLE_TAP_GAP_S)
         return min(deadlines, default=None)
 
-    def _follow_contact(self, now: float) -> list[Gesture]:
+    def _follow_contact(self, at: float) -> list[Gesture]:
         if self._contact == self._is_down:
             return []
         self._is_down = self._contact
-        self._bounces_until = now + DEBOUNCE_S
-        return self._pressed(now) if self._is_down else self._released(now)
+        self._bounces_until = at + DEBOUNCE_S
+        return self._pressed(at) if self._is_down else self._released(at)
 
-    def _pressed(self, now: float) -> list[Gesture]:
-        self._down_at = now
+    def _pressed(self, at: float) -> list[Gesture]:
+        self._down_at = at
         self._is_held = False
         return [Gesture.DOWN]
 
-    def _released(self, now: float) -> list[Gesture]:
-        if self._is_held or now >= self._down_at + self._settings.hold_s:
-            late = [] if self._is_held else [Gesture.HOLD]
-            return [*late, Gesture.HOLD_END]
+    def _released(self, at: float) -> list[Gesture]:
+        if self._is_held:
+            return [Gesture.HOLD_END]
         if not self._settings.wait_for_double:
             return [Gesture.SHORT_UP, Gesture.TAP]
         if self._tapped_at is not None:
             self._tapped_at = None
             return [Gesture.SHORT_UP, Gesture.DOUBLE_TAP]
-        self._tapped_at = now
+        self._tapped_at = at
         return [Gesture.SHORT_UP]

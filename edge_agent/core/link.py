@@ -33,6 +33,10 @@ PARKED_FOR_S = (15 * 60.0, 60 * 60.0, 6 * 60 * 60.0)
 RATE_LIMITED_FOR_S = 10.0
 """Least wait after a 429 that carries no Retry-After."""
 
+RETRY_AFTER_CAP_S = 10 * 60.0
+"""Longest Retry-After (RFC 9110 section 10.2.3) that is honoured: a server's slip must not silence a device
+for days."""
+
 TRANSIENT_LIMIT = 3
 TRANSIENT_WINDOW_S = 60.0
 """So many passing server errors in so short a time mean that this session is broken."""
@@ -52,15 +56,24 @@ class LinkState(enum.Enum):
     STOPPED = "stopped"
 
 
-TRANSITIONS: dict[LinkState, frozenset[LinkState]] = {
-    LinkState.NEW: frozenset({LinkState.CONNECTING, LinkState.STOPPED}),
-    LinkState.CONNECTING: frozenset({LinkState.UP, LinkState.WAITING, LinkState.PARKED, LinkState.STOPPED}),
-    LinkState.UP: frozenset({LinkState.WAITING, LinkState.PARKED, LinkState.STOPPED}),
-    LinkState.WAITING: frozenset({LinkState.CONNECTING, LinkState.STOPPED}),
-    LinkState.PARKED: frozenset({LinkState.CONNECTING, LinkState.STOPPED}),
-    LinkState.STOPPED: frozenset(),
+TRANSITIONS: dict[LinkState, dict[LinkState, str]] = {
+    LinkState.NEW: {LinkState.CONNECTING: "start", LinkState.STOPPED: "stop"},
+    LinkState.CONNECTING: {
+        LinkState.UP: "the server acknowledged the session",
+        LinkState.WAITING: "the attempt failed",
+        LinkState.PARKED: "only a person can help",
+        LinkState.STOPPED: "stop",
+    },
+    LinkState.UP: {
+        LinkState.WAITING: "the session ended, or is broken",
+        LinkState.PARKED: "only a person can help",
+        LinkState.STOPPED: "stop",
+    },
+    LinkState.WAITING: {LinkState.CONNECTING: "the wait is over, or a button", LinkState.STOPPED: "stop"},
+    LinkState.PARKED: {LinkState.CONNECTING: "minutes later, or a button", LinkState.STOPPED: "stop"},
+    LinkState.STOPPED: {},
 }
-"""The legal moves; any other is a bug."""
+"""The legal moves and what makes them; any other is a bug."""
 
 
 def full_jitter_delays(uniform: Callable[[], float]) -> Iterator[float]:
@@ -109,6 +122,10 @@ class Link:
         """Whether ``epoch`` is the session that is open or being opened."""
         return epoch == self.epoch and self.state in (LinkState.CONNECTING, LinkState.UP)
 
+    def is_opening(self, epoch: int) -> bool:
+        """Whether ``epoch`` is the session that is being opened."""
+        return epoch == self.epoch and self.state is LinkState.CONNECTING
+
     def next_deadline(self) -> float | None:
         """When :meth:`tick` has something to do, or None."""
         waiting = self.state in (LinkState.WAITING, LinkState.PARKED)
@@ -119,9 +136,11 @@ class Link:
         return self._open(now)
 
     def stop(self) -> list[Command]:
-        """Give up the link for good."""
+        """Give up the link for good; a second call does nothing."""
         close: list[Command] = [CloseLink(self.epoch)] if self.is_current(self.epoch) else []
-        self._set_state(LinkState.STOPPED)
+        if self.state is not LinkState.STOPPED:
+            self._set_state(LinkState.STOPPED)
+        self.session_id = ""
         return close
 
     def tick(self, now: float) -> list[Command]:
@@ -143,7 +162,6 @@ class Link:
         self.fault = None
         self._up_since = now
         self._was_up = True
-        self._times_parked = 0
         self._transients.clear()
 
     def down(self, fault: Fault, now: float) -> None:
@@ -151,6 +169,7 @@ class Link:
         healthy = self.state is LinkState.UP and now - self._up_since >= HEALTHY_AFTER_S
         if healthy:
             self._delays = self._new_delays()
+            self._times_parked = 0
         self.fault = fault
         self.session_id = ""
         reaction = react(fault)
@@ -192,14 +211,14 @@ class Link:
         self._set_state(LinkState.PARKED)
         wait_s = PARKED_FOR_S[min(self._times_parked, len(PARKED_FOR_S) - 1)]
         self._times_parked += 1
-        self._retry_at = now + max(wait_s, fault.retry_after_s or 0.0)
+        self._retry_at = now + wait_s
 
     def _delay_s(self, fault: Fault) -> float:
         least_s = fault.retry_after_s
         if least_s is None:
             is_rate_limit = fault.kind is FaultKind.HTTP_STATUS and fault.http_status == 429
             least_s = RATE_LIMITED_FOR_S if is_rate_limit else 0.0
-        return max(next(self._delays), least_s)
+        return max(next(self._delays), min(least_s, RETRY_AFTER_CAP_S))
 
     def _set_state(self, new: LinkState) -> None:
         if new not in TRANSITIONS[self.state]:

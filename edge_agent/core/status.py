@@ -29,7 +29,7 @@ class Turn(enum.Enum):
     """Whose turn it is in the conversation."""
 
     NOBODY = "nobody"
-    PERSON = "person"  # speech_started .. speech_stopped, or the talk button is held
+    PERSON = "person"  # speech_started to speech_stopped, or the talk button is held
     PENDING = "pending"  # said, not yet answered
     AGENT = "agent"  # the answer is audible
 
@@ -56,25 +56,38 @@ class Facts:
     loudspeaker_works: bool
 
 
-PRIORITY: tuple[tuple[AgentState, Callable[[Facts], bool]], ...] = (
-    (AgentState.STARTING, lambda f: f.link is LinkPhase.NOT_STARTED),
-    (AgentState.FAILED, lambda f: f.link is LinkPhase.PARKED),
-    (AgentState.FAILED, lambda f: not (f.microphone_works and f.loudspeaker_works)),
-    (AgentState.SPEAKING, lambda f: f.turn is Turn.AGENT),
-    (AgentState.MUTED, lambda f: f.muted),
-    (AgentState.RECONNECTING, lambda f: f.link is LinkPhase.RECONNECT),
-    (AgentState.CONNECTING, lambda f: f.link is LinkPhase.FIRST_CONNECT),
-    (AgentState.LISTENING, lambda f: f.turn is Turn.PERSON),
-    (AgentState.THINKING, lambda f: f.turn is Turn.PENDING),
-    (AgentState.IDLE, lambda f: not f.in_conversation),
-    (AgentState.READY, lambda _: True),
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the table: the state, when it holds in words for ARCHITECTURE.md, and the same as code."""
+
+    state: AgentState
+    when: str
+    holds: Callable[[Facts], bool]
+
+
+PRIORITY: tuple[Rule, ...] = (
+    Rule(AgentState.STARTING, "no connection was tried yet", lambda f: f.link is LinkPhase.NOT_STARTED),
+    Rule(AgentState.FAILED, "only a person can mend the connection", lambda f: f.link is LinkPhase.PARKED),
+    Rule(
+        AgentState.FAILED,
+        "a sound device is missing",
+        lambda f: not (f.microphone_works and f.loudspeaker_works),
+    ),
+    Rule(AgentState.SPEAKING, "an answer is audible", lambda f: f.turn is Turn.AGENT),
+    Rule(AgentState.MUTED, "muted", lambda f: f.muted),
+    Rule(AgentState.RECONNECTING, "the session ended", lambda f: f.link is LinkPhase.RECONNECT),
+    Rule(AgentState.CONNECTING, "there was no session yet", lambda f: f.link is LinkPhase.FIRST_CONNECT),
+    Rule(AgentState.LISTENING, "somebody speaks, or holds the talk button", lambda f: f.turn is Turn.PERSON),
+    Rule(AgentState.THINKING, "an answer is due, or being made", lambda f: f.turn is Turn.PENDING),
+    Rule(AgentState.IDLE, "nobody has started a conversation", lambda f: not f.in_conversation),
+    Rule(AgentState.READY, "always", lambda _: True),
 )
 """States in falling priority with their conditions. The last row always holds."""
 
 
 def state_of(facts: Facts) -> AgentState:
     """Return the state that the facts amount to: the first row of PRIORITY that holds."""
-    return next(state for state, holds in PRIORITY if holds(facts))
+    return next(rule.state for rule in PRIORITY if rule.holds(facts))
 
 
 @dataclass(frozen=True, slots=True)

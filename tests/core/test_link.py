@@ -1,0 +1,246 @@
+"""When a session is opened, and how long the link waits after which fault."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from edge_agent.core.commands import CloseLink, OpenLink
+from edge_agent.core.faults import Fault, FaultKind
+from edge_agent.core.link import (
+    BACKOFF_CAP_S,
+    BACKOFF_FLOOR_S,
+    HEALTHY_AFTER_S,
+    PARKED_FOR_S,
+    RATE_LIMITED_FOR_S,
+    RETRY_AFTER_CAP_S,
+    TRANSIENT_WINDOW_S,
+    TRANSITIONS,
+    WAKE_SPACING_S,
+    Link,
+    LinkState,
+    full_jitter_delays,
+)
+from edge_agent.errors import IllegalTransition
+from tests.core.scenes import new_delays
+
+LOST = Fault(FaultKind.LOST, "gone")
+QUOTA = Fault(FaultKind.ERROR_EVENT, "no credit", "insufficient_quota")
+EXPIRED = Fault(FaultKind.EXPIRED, "an hour is over", "session_expired")
+TRANSIENT = Fault(FaultKind.RESPONSE_FAILED, "busy", "rate_limit_exceeded")
+
+
+def open_link(now: float = 100.0) -> Link:
+    link = Link(new_delays)
+    link.start(now)
+    link.up("sess_1", now)
+    return link
+
+
+def waiting_link(fault: Fault, now: float = 100.0) -> Link:
+    link = Link(new_delays)
+    link.start(now)
+    link.down(fault, now)
+    return link
+
+
+def test_the_first_session_is_asked_for_at_once() -> None:
+    link = Link(new_delays)
+    assert link.phase.value == "not_started"
+    assert link.start(100.0) == [OpenLink(1)]
+    assert link.phase.value == "first_connect"
+    assert link.next_deadline() is None
+    assert link.tick(1e9) == []
+
+
+def test_each_attempt_waits_longer_and_has_a_new_epoch() -> None:
+    link = Link(new_delays)
+    link.start(100.0)
+    link.down(LOST, 100.0)
+    assert link.next_deadline() == 101.0
+    assert link.tick(100.9) == []
+    assert link.tick(101.0) == [OpenLink(2)]
+    link.down(LOST, 105.0)
+    assert link.retry_in_s(105.5) == 1.5
+    assert link.tick(107.0) == [OpenLink(3)]
+
+
+def test_accept_then_drop_keeps_backing_off() -> None:
+    link = Link(new_delays)
+    link.start(100.0)
+    waits = []
+    for _ in range(6):
+        now = link.next_deadline() or 100.0
+        link.tick(now)
+        link.up("sess", now + 0.1)
+        link.down(LOST, now + 0.2)
+        waits.append(link.retry_in_s(now + 0.2))
+    assert waits == pytest.approx([1.0, 2.0, 4.0, 8.0, 16.0, 16.0])
+
+
+def test_a_healthy_minute_forgives_earlier_failures() -> None:
+    link = waiting_link(LOST)
+    link.tick(101.0)
+    link.up("sess", 101.0)
+    link.down(LOST, 101.0 + HEALTHY_AFTER_S)
+    assert link.retry_in_s(101.0 + HEALTHY_AFTER_S) == 1.0
+
+
+def test_a_healthy_session_that_expires_is_followed_at_once() -> None:
+    link = open_link()
+    link.down(EXPIRED, 3700.0)
+    assert link.next_deadline() == 3700.0
+    assert link.tick(3700.0) == [OpenLink(2)]
+    assert link.phase.value == "reconnect"
+
+
+def test_a_session_that_expires_as_soon_as_it_opens_is_backed_off() -> None:
+    link = open_link()
+    link.down(EXPIRED, 101.0)
+    assert link.next_deadline() == 102.0
+
+
+@pytest.mark.parametrize(
+    ("retry_after_s", "wait_s"),
+    [(None, RATE_LIMITED_FOR_S), (42.0, 42.0), (0.0, 1.0), (1e9, RETRY_AFTER_CAP_S)],
+)
+def test_rate_limits_are_waited_for(retry_after_s: float | None, wait_s: float) -> None:
+    fault = Fault(FaultKind.HTTP_STATUS, "slow down", http_status=429, retry_after_s=retry_after_s)
+    assert waiting_link(fault).next_deadline() == 100.0 + wait_s
+
+
+def test_retry_after_of_an_overloaded_server_is_honoured() -> None:
+    fault = Fault(FaultKind.HTTP_STATUS, "busy", http_status=503, retry_after_s=30.0)
+    assert waiting_link(fault).next_deadline() == 130.0
+
+
+def test_what_only_a_person_can_mend_is_tried_again_after_minutes_then_hours() -> None:
+    link = Link(new_delays)
+    link.start(100.0)
+    waits = []
+    for _ in range(4):
+        now = link.next_deadline() or 100.0
+        link.tick(now)
+        link.down(QUOTA, now)
+        assert link.phase.value == "parked"
+        waits.append(link.retry_in_s(now))
+    assert waits == [*PARKED_FOR_S, PARKED_FOR_S[-1]]
+
+
+def test_a_session_that_opens_but_can_not_be_paid_for_is_parked_longer_each_time() -> None:
+    link = open_link()
+    link.trouble(QUOTA, 101.0)
+    assert link.retry_in_s(101.0) == PARKED_FOR_S[0]
+    link.tick(2000.0)
+    link.up("sess_2", 2000.0)
+    link.trouble(QUOTA, 2001.0)
+    assert link.retry_in_s(2001.0) == PARKED_FOR_S[1]
+
+
+def test_a_healthy_session_ends_the_count_of_parkings() -> None:
+    link = open_link()
+    link.trouble(QUOTA, 101.0)
+    link.tick(2000.0)
+    link.up("sess_2", 2000.0)
+    link.trouble(QUOTA, 2000.0 + HEALTHY_AFTER_S)
+    assert link.retry_in_s(2000.0 + HEALTHY_AFTER_S) == PARKED_FOR_S[0]
+
+
+@pytest.mark.parametrize("fault", [LOST, QUOTA])
+def test_a_person_cuts_a_wait_short(fault: Fault) -> None:
+    link = waiting_link(fault)
+    assert link.wake(100.0 + WAKE_SPACING_S) == [OpenLink(2)]
+
+
+def test_a_person_can_not_make_a_storm_of_attempts() -> None:
+    link = waiting_link(QUOTA)
+    assert link.wake(100.0 + WAKE_SPACING_S - 0.1) == []
+
+
+def test_waking_an_open_link_does_nothing() -> None:
+    assert open_link().wake(500.0) == []
+
+
+def test_a_harmless_fault_keeps_the_session() -> None:
+    link = open_link()
+    assert link.trouble(Fault(FaultKind.ERROR_EVENT, "hm", "something_new"), 101.0) == []
+    assert link.is_up
+
+
+def test_three_transient_errors_in_a_minute_end_the_session() -> None:
+    link = open_link()
+    assert link.trouble(TRANSIENT, 101.0) == []
+    assert link.trouble(TRANSIENT, 110.0) == []
+    assert link.trouble(TRANSIENT, 120.0) == [CloseLink(1)]
+    assert link.state.value == "waiting"
+    assert link.fault == TRANSIENT
+
+
+def test_transient_errors_far_apart_keep_the_session() -> None:
+    link = open_link()
+    for number in range(10):
+        assert link.trouble(TRANSIENT, 101.0 + number * TRANSIENT_WINDOW_S / 2) == []
+
+
+def test_transient_errors_of_an_earlier_session_do_not_count() -> None:
+    link = open_link()
+    link.trouble(TRANSIENT, 101.0)
+    link.trouble(TRANSIENT, 102.0)
+    link.down(LOST, 103.0)
+    link.tick(104.0)
+    link.up("sess_2", 104.0)
+    assert link.trouble(TRANSIENT, 105.0) == []
+
+
+def test_an_expired_session_is_closed_by_us_too() -> None:
+    link = open_link()
+    assert link.trouble(EXPIRED, 3700.0) == [CloseLink(1)]
+    assert link.next_deadline() == 3700.0
+
+
+def test_only_the_newest_session_counts() -> None:
+    link = waiting_link(LOST)
+    assert not link.is_current(1)
+    link.tick(101.0)
+    assert not link.is_current(1)
+    assert link.is_current(2)
+    assert link.is_opening(2)
+    link.up("sess_2", 102.0)
+    assert link.is_current(2)
+    assert not link.is_opening(2)
+
+
+@pytest.mark.parametrize("is_up", [True, False])
+def test_stopping_hangs_up_and_ends_everything(is_up: bool) -> None:
+    link = open_link() if is_up else Link(new_delays)
+    link.start(100.0) if not is_up else None
+    assert link.stop() == [CloseLink(1)]
+    assert link.stop() == []
+    assert link.phase.value == "not_started"
+    assert link.wake(1e6) == []
+
+
+def test_stopping_a_waiting_link_has_nothing_to_hang_up() -> None:
+    assert waiting_link(LOST).stop() == []
+
+
+def test_a_move_that_the_table_does_not_hold_is_a_bug() -> None:
+    with pytest.raises(IllegalTransition, match="link: new -> up"):
+        Link(new_delays).up("sess", 1.0)
+
+
+def test_every_state_has_a_row_and_can_be_left_or_is_the_end() -> None:
+    assert set(TRANSITIONS) == set(LinkState)
+    assert [state for state in LinkState if not TRANSITIONS[state]] == [LinkState.STOPPED]
+
+
+@pytest.mark.parametrize(("chance", "expected"), [(0.0, BACKOFF_FLOOR_S), (1.0, BACKOFF_CAP_S)])
+def test_full_jitter_lies_between_floor_and_cap(chance: float, expected: float) -> None:
+    delays = list(itertools.islice(full_jitter_delays(lambda: chance), 20))
+    assert delays[-1] == expected
+    assert delays == sorted(delays)
+
+
+def test_full_jitter_doubles_its_ceiling() -> None:
+    assert list(itertools.islice(full_jitter_delays(lambda: 1.0), 8)) == [1, 2, 4, 8, 16, 32, 60, 60]
