@@ -1,14 +1,16 @@
-"""Whose turn it is: follows the server's events and the loudspeaker, by ids and never by position.
+"""Whose turn it is: follows the server's events by ids, and never by position.
 
 It knows nothing of buttons, links or devices. Order guarantees of the protocol are weak: ``response.created``
-may precede ``speech_stopped``, ``output_audio_buffer.stopped`` of an old response may follow ``started`` of a
-new one, and some servers never send ``output_audio_buffer.*``; then the sound itself decides.
+may precede ``speech_stopped``, ``response.done`` may precede the first sound, and an event of an old response
+may follow those of a new one. Every state that waits for the server ends by time, too.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+from edge_agent.core.audible import Audible
 from edge_agent.core.status import Turn
 from edge_agent.protocol import server_events as said
 from edge_agent.protocol.objects import Response
@@ -16,9 +18,11 @@ from edge_agent.protocol.objects import Response
 SPEECH_LIMIT_S = 120.0
 """Nobody speaks for so long without a pause: the server's speech_stopped was lost."""
 
-SILENT_ANSWER_LIMIT_S = 5.0
-"""A response that the server calls playing, with a silent loudspeaker for so long, is over: its
-``output_audio_buffer.stopped`` was lost or its sound never came."""
+SOUND_PART_TYPES = frozenset({"output_audio", "audio"})
+"""Content that will be heard: the GA name and the beta name."""
+
+SOUND_STATUSES = frozenset({"completed", "incomplete"})
+"""How a response ends whose sound is played to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,180 +33,227 @@ class TurnAnswered:
     voice_to_voice_s: float | None
 
 
-class Conversation:
-    """The turn, computed from who speaks, what is asked and what sounds."""
+@dataclass(slots=True)
+class _Answer:
+    """A response that is being made: when the server last said something about it, and if it will sound."""
 
-    def __init__(self, answer_limit_s: float) -> None:
+    progress_at: float
+    is_voiced: bool = False
+
+
+class Conversation:
+    """The turn, computed from who speaks, what is asked, what is being made and what sounds."""
+
+    def __init__(self, answer_limit_s: float, audible: Audible) -> None:
+        self.audible = audible
         self._answer_limit_s = answer_limit_s
         self._speech_since: float | None = None
+        self._spoke_at = -math.inf
         self._asked_at: float | None = None
-        self._responses: dict[str, float] = {}
-        self._playing: dict[str, float] = {}
-        self._is_sounding = False
-        self._quiet_since = 0.0
-        self._answered: str | None = None
-        self._last_activity_at = 0.0
+        self._refused_until = -math.inf
+        self._answers: dict[str, _Answer] = {}
+        self._answer_began_at = -math.inf
+        self._newest_id = ""
+        self._is_answered = False
+        self._last_activity_at = -math.inf
 
     @property
     def turn(self) -> Turn:
         """Whose turn it is now."""
-        if self.is_audible:
+        if self.audible.is_audible:
             return Turn.AGENT
         if self._speech_since is not None:
             return Turn.PERSON
-        if self._asked_at is not None or self._responses:
+        if self._asked_at is not None or self._answers:
             return Turn.PENDING
         return Turn.NOBODY
 
     @property
-    def is_audible(self) -> bool:
-        """Whether an answer sounds, here or (as far as the server said) soon."""
-        return self._is_sounding or bool(self._playing)
-
-    @property
-    def is_playing(self) -> bool:
-        """Whether the server still holds sound of an answer."""
-        return bool(self._playing)
-
-    def is_newest_playing(self, response_id: str) -> bool:
-        """Whether the server plays ``response_id`` and nothing newer (a stale event must flush nothing)."""
-        return next(reversed(self._playing), None) == response_id
-
-    @property
     def active_response_id(self) -> str | None:
-        """The response that is being generated, or None."""
-        return next(reversed(self._responses), None)
+        """The response that is being made, or None."""
+        return next(reversed(self._answers), None)
+
+    @property
+    def response_id(self) -> str:
+        """The response that is heard, or else being made; ``""`` if there is none."""
+        heard_id = self.audible.heard_id if self.audible.is_audible else None
+        return heard_id or self.active_response_id or ""
 
     @property
     def last_activity_at(self) -> float:
-        """When anybody last spoke or was answered (monotonic seconds)."""
+        """When anybody last spoke, was answered, or touched the conversation (monotonic seconds)."""
         return self._last_activity_at
 
     def successor(self, now: float) -> Conversation:
         """Return the conversation of the next session: only what the loudspeaker does crosses over."""
-        fresh = Conversation(self._answer_limit_s)
-        fresh._is_sounding = self._is_sounding
-        fresh._quiet_since = now
-        fresh._last_activity_at = now
+        self.audible.forget_server()
+        fresh = Conversation(self._answer_limit_s, self.audible)
+        fresh.touch(now)
         return fresh
 
     def next_deadline(self) -> float | None:
         """When :meth:`tick` has something to do, or None."""
-        deadlines = [*self._silent_answers().values()]
-        if self._speech_since is not None:
-            deadlines.append(self._speech_since + SPEECH_LIMIT_S)
         waiting_since = self._waiting_since()
-        if waiting_since is not None:
-            deadlines.append(waiting_since + self._answer_limit_s)
-        return min(deadlines, default=None)
+        deadlines = [
+            self.audible.next_deadline(),
+            None if self._speech_since is None else self._speech_since + SPEECH_LIMIT_S,
+            None if waiting_since is None else waiting_since + self._answer_limit_s,
+        ]
+        return min((at for at in deadlines if at is not None), default=None)
 
     def tick(self, now: float) -> bool:
         """Apply the deadlines. Return whether an answer that was due has not come."""
+        self.audible.tick(now)
         if self._speech_since is not None and now >= self._speech_since + SPEECH_LIMIT_S:
             self._speech_since = None
-        for response_id, deadline in self._silent_answers().items():
-            if now >= deadline:
-                del self._playing[response_id]
         waiting_since = self._waiting_since()
         if waiting_since is None or now < waiting_since + self._answer_limit_s:
             return False
         self._asked_at = None
-        self._responses.clear()
+        self._answers.clear()
         return True
 
+    # -- what people do ----------------------------------------------------------------------------
+
+    def touch(self, now: float) -> None:
+        """Somebody did something: a conversation that idles begins to idle anew."""
+        self._last_activity_at = now
+
     def person_spoke(self, now: float) -> None:
-        """A person began to speak (server's detection, or the talk button)."""
-        self._speech_since = now
-        self._answered = None
-        self._last_activity_at = now
-
-    def person_stopped(self, now: float, *, asked: bool) -> None:
-        """The person stopped; ``asked`` says whether an answer is due now."""
-        self._speech_since = None
-        self._last_activity_at = now
-        if asked:
-            self._asked_at = now
-
-    def cut_off(self, now: float) -> None:
-        """Everything that sounded was flushed, here and at the server."""
-        self._playing.clear()
-        self._is_sounding = False
-        self._quiet_since = now
-
-    def sound_started(self, quiet_since: float | None, now: float) -> TurnAnswered | None:
-        """The loudspeaker became audible; returns the answer that this begins, once for each turn."""
-        self._is_sounding = True
-        self._last_activity_at = now
-        response_id = next(reversed(self._playing), None) or self.active_response_id or ""
+        """A person began to speak (server's detection, or the talk button): a new turn."""
+        self.touch(now)
+        self._speech_since = self._spoke_at = now
         self._asked_at = None
-        if self._answered is not None:
+        self._refused_until = -math.inf
+        self._is_answered = False
+
+    def person_stopped(self, now: float) -> None:
+        """The person stopped, or is not listened to any more. Nothing is asked by that alone."""
+        self.touch(now)
+        self._speech_since = None
+
+    def expect_answer(self, now: float) -> None:
+        """The server was asked for an answer."""
+        self.touch(now)
+        self._asked_at = now
+
+    def refuse_answer(self, now: float) -> None:
+        """The person wants no answer, neither the one that is being made nor one that is yet to begin."""
+        if self._asked_at is not None:
+            self._refused_until = now + self._answer_limit_s
+        self.touch(now)
+        self._asked_at = None
+        self._answers.clear()
+
+    def is_refused(self, now: float) -> bool:
+        """Whether an answer that begins now is one that nobody wants any more."""
+        return now < self._refused_until
+
+    # -- what the loudspeaker does -----------------------------------------------------------------
+
+    def sound_started(self, voice_ended_at: float | None, now: float) -> TurnAnswered | None:
+        """The loudspeaker became audible; returns the answer that this begins, once for each turn.
+
+        Sound that comes while nothing was asked or answered since the person last spoke is the rest of an
+        answer that the person interrupted, and begins nothing.
+        """
+        self.touch(now)
+        response_id = self.audible.newest_id or self._newest_id
+        is_due = self._asked_at is not None or self._answer_began_at > self._spoke_at
+        is_due = is_due or self.audible.newest_id is not None
+        self.audible.sound_started(response_id)
+        self._asked_at = None
+        if self._is_answered or not is_due:
             return None
-        self._answered = response_id
-        latency_s = None if quiet_since is None or quiet_since > now else now - quiet_since
+        self._is_answered = True
+        latency_s = None if voice_ended_at is None or voice_ended_at > now else now - voice_ended_at
         return TurnAnswered(response_id, latency_s)
 
     def sound_ended(self, now: float) -> None:
-        """The loudspeaker has played its last audible sample."""
-        self._is_sounding = False
-        self._quiet_since = now
-        self._last_activity_at = now
+        """The loudspeaker has fallen silent."""
+        self.touch(now)
+        self.audible.sound_ended(now)
+
+    def cut_off(self, now: float) -> None:
+        """Everything that sounded is thrown away, here and at the server."""
+        self.touch(now)
+        self.audible.cut_off(now)
+
+    # -- what the server says ----------------------------------------------------------------------
 
     def see(self, event: said.ServerEvent, now: float) -> None:
         """Follow one event of the server."""
         match event:
             case said.InputAudioBufferSpeechStarted():
                 self.person_spoke(now)
-            case said.InputAudioBufferSpeechStopped():
-                self.person_stopped(now, asked=True)
-            case said.InputAudioBufferCommitted():
-                self._speech_since = None
-                self._asked_at = now
+            case said.InputAudioBufferSpeechStopped() | said.InputAudioBufferCommitted():
+                self.person_stopped(now)
+                self._ask(now)
             case said.InputAudioBufferCleared():
                 self._speech_since = None
             case said.ResponseCreated(response=response):
-                self._responses[response.id or ""] = now
-                self._asked_at = None
+                self._begin_answer(response, now)
             case said.ResponseDone(response=response):
-                self._finish_response(response, now)
+                self._finish_answer(response, now)
             case said.OutputAudioBufferStarted(response_id=response_id):
-                self._playing[response_id] = now
+                self.audible.server_started(response_id, now)
                 self._asked_at = None
             case said.OutputAudioBufferStopped(response_id=response_id):
-                self._playing.pop(response_id, None)
+                self.audible.server_ended(response_id)
             case said.OutputAudioBufferCleared(response_id=response_id):
-                self._playing.pop(response_id, None)
+                self.audible.server_ended(response_id)
             case _:
                 self._note_progress(event, now)
 
-    def _finish_response(self, response: Response, now: float) -> None:
-        self._last_activity_at = now
-        sound_to_come = self._answered is None and not self.is_audible and _has_sound(response)
-        self._asked_at = now if sound_to_come else None
-        if self._responses.pop(response.id or "", None) is None:
-            self._responses.clear()
+    def _ask(self, now: float) -> None:
+        """Expect an answer, unless one has begun since the person spoke, or none is wanted."""
+        if self._answer_began_at <= self._spoke_at and not self.is_refused(now):
+            self._asked_at = now
+
+    def _begin_answer(self, response: Response, now: float) -> None:
+        self._answers[response.id] = _Answer(now)
+        self._newest_id = response.id
+        self._answer_began_at = now
+        self._asked_at = None
+
+    def _finish_answer(self, response: Response, now: float) -> None:
+        self.touch(now)
+        answer = self._forget_answer(response.id)
+        if self._has_sound_to_come(response, answer):
+            self._asked_at = now
+        elif self._answer_began_at == -math.inf:
+            self._asked_at = None  # a server that never says response.created
+
+    def _forget_answer(self, response_id: str) -> _Answer | None:
+        """Drop what is being made under that id; without an id on either side nothing can be told apart."""
+        if response_id in self._answers:
+            return self._answers.pop(response_id)
+        if not response_id or "" in self._answers:
+            self._answers.clear()
+        return None
+
+    def _has_sound_to_come(self, response: Response, answer: _Answer | None) -> bool:
+        if self._speech_since is not None or response.status not in SOUND_STATUSES:
+            return False
+        if self.audible.is_audible or self.audible.heard_id == response.id:
+            return False
+        parts = [part for item in response.output for part in item.content]
+        is_voiced = answer is not None and answer.is_voiced
+        return is_voiced or any(part.type in SOUND_PART_TYPES for part in parts)
 
     def _note_progress(self, event: said.ServerEvent, now: float) -> None:
-        response_id = getattr(event, "response_id", None)
-        if isinstance(response_id, str) and response_id in self._responses:
-            self._responses[response_id] = now
+        answer = self._answers.get(getattr(event, "response_id", ""))
+        if answer is None:
+            return
+        answer.progress_at = now
+        if isinstance(event, said.ResponseOutputAudioTranscriptDelta | said.ResponseOutputAudioDone):
+            answer.is_voiced = True
 
     def _waiting_since(self) -> float | None:
-        if self.is_audible or self._speech_since is not None:
+        """Since when nothing has happened that the person waits for; None while nobody waits."""
+        if self.turn is not Turn.PENDING:
             return None
-        times = list(self._responses.values())
+        times = [answer.progress_at for answer in self._answers.values()]
         if self._asked_at is not None:
             times.append(self._asked_at)
-        return max(times, default=None)
-
-    def _silent_answers(self) -> dict[str, float]:
-        if self._is_sounding:
-            return {}
-        return {
-            response_id: max(since, self._quiet_since) + SILENT_ANSWER_LIMIT_S
-            for response_id, since in self._playing.items()
-        }
-
-
-def _has_sound(response: Response) -> bool:
-    parts = [part for item in response.output or () for part in item.content or ()]
-    return response.status == "completed" and any(part.type in ("output_audio", "audio") for part in parts)
+        return max([*times, self._last_activity_at])

@@ -19,6 +19,9 @@ TALK_TAIL_S = 0.15
 LEAST_TALK_S = 0.25
 """A shorter press is no utterance; servers refuse to commit less than 100 ms of sound."""
 
+LONGEST_TALK_S = 120.0
+"""A longer press is a stuck button, or something that leans on it: it must not keep the microphone open."""
+
 
 class TalkState(enum.Enum):
     """Who opens the microphone now."""
@@ -29,13 +32,21 @@ class TalkState(enum.Enum):
     TAIL = "tail"  # released a moment ago
 
 
-TRANSITIONS: dict[TalkState, frozenset[TalkState]] = {
-    TalkState.OFF: frozenset({TalkState.OPEN, TalkState.HELD}),
-    TalkState.OPEN: frozenset({TalkState.OFF, TalkState.HELD}),
-    TalkState.HELD: frozenset({TalkState.TAIL, TalkState.OPEN, TalkState.OFF}),
-    TalkState.TAIL: frozenset({TalkState.OPEN, TalkState.OFF}),
+TRANSITIONS: dict[TalkState, dict[TalkState, str]] = {
+    TalkState.OFF: {TalkState.OPEN: "a conversation is started", TalkState.HELD: "the talk button goes down"},
+    TalkState.OPEN: {TalkState.OFF: "the conversation is ended", TalkState.HELD: "the talk button goes down"},
+    TalkState.HELD: {
+        TalkState.TAIL: "the talk button goes up",
+        TalkState.OPEN: "no utterance, or held too long; a conversation is on",
+        TalkState.OFF: "no utterance, or held too long; no conversation is on",
+    },
+    TalkState.TAIL: {
+        TalkState.HELD: "the talk button goes down again",
+        TalkState.OPEN: "the utterance is handed over; a conversation is on",
+        TalkState.OFF: "the utterance is handed over; no conversation is on",
+    },
 }
-"""The legal moves; any other is a bug."""
+"""The legal moves and what makes them; any other is a bug."""
 
 
 class Talk:
@@ -43,9 +54,12 @@ class Talk:
 
     def __init__(self, settings: AgentSettings) -> None:
         self._settings = settings
-        self.state = TalkState.OPEN if settings.mode is Mode.ALWAYS_ON else TalkState.OFF
+        self._has_detection = settings.turn_detection_on is not None
+        is_always_on = settings.mode is Mode.ALWAYS_ON and self._has_detection
+        self.state = TalkState.OPEN if is_always_on else TalkState.OFF
         self._resting = self.state
-        self._held_since = 0.0
+        self._talk_since = 0.0
+        self._pressed_at = 0.0
         self._tail_until = 0.0
 
     @property
@@ -58,62 +72,85 @@ class Talk:
         """Whether the talk button is down or has just been released."""
         return self.state in (TalkState.HELD, TalkState.TAIL)
 
+    @property
+    def may_idle_out(self) -> bool:
+        """Whether a conversation is on that a button started, and that ends when nobody speaks."""
+        return self._settings.mode is Mode.BUTTON and self.state is TalkState.OPEN
+
     def next_deadline(self) -> float | None:
         """When :meth:`tick` has something to do, or None."""
-        return self._tail_until if self.state is TalkState.TAIL else None
+        if self.state is TalkState.TAIL:
+            return self._tail_until
+        return self._talk_since + LONGEST_TALK_S if self.state is TalkState.HELD else None
 
     def link_up(self) -> list[ClientEvent]:
         """A new session listens by itself; switch that off unless a conversation is open."""
-        if self.is_held:
-            self._set_state(self._resting)
-        return [] if self.state is TalkState.OPEN else self._detection(on=False)
+        return [] if self._resting is TalkState.OPEN else self._detection(on=False)
 
     def toggle_conversation(self) -> list[ClientEvent]:
-        """Start or end a conversation; nothing in always-on mode."""
-        if self._settings.mode is Mode.ALWAYS_ON or self.is_held:
+        """Start or end a conversation; nothing in always-on mode or where the server can't detect turns.
+
+        While the talk button is held, the change waits until the utterance is handed over.
+        """
+        if self._settings.mode is Mode.ALWAYS_ON or not self._has_detection:
             return []
-        self._resting = TalkState.OFF if self.state is TalkState.OPEN else TalkState.OPEN
+        self._resting = TalkState.OFF if self._resting is TalkState.OPEN else TalkState.OPEN
+        if self.is_held:
+            return []
         self._set_state(self._resting)
         if self.state is TalkState.OPEN:
             return self._detection(on=True)
         return [*self._detection(on=False), *self._clear()]
 
     def press(self, now: float) -> list[ClientEvent]:
-        """The talk button went down: what is said from now on is one utterance."""
+        """The talk button went down: what is said from now on is one utterance.
+
+        A press so soon after a release that nothing was handed over goes on with the same utterance.
+        """
         if self.state is TalkState.HELD:
             return []
-        earlier = self._hand_over() if self.state is TalkState.TAIL else []
+        before = self.state
         self._set_state(TalkState.HELD)
-        self._held_since = now
-        return [*earlier, *self._detection(on=False), *self._clear()]
+        self._pressed_at = now
+        if before is TalkState.TAIL:
+            return []
+        self._talk_since = now
+        off = self._detection(on=False) if before is TalkState.OPEN else []
+        return [*off, *self._clear()]
 
     def release(self, now: float) -> list[ClientEvent]:
-        """The talk button went up after a hold."""
+        """The talk button went up after a hold; a press too short to be an utterance is forgotten."""
         if self.state is not TalkState.HELD:
             return []
-        if now - self._held_since < LEAST_TALK_S:
-            return self.cancel()
+        if now - self._talk_since < LEAST_TALK_S:
+            return self.forget()
         self._set_state(TalkState.TAIL)
         self._tail_until = now + TALK_TAIL_S
         return []
 
-    def cancel(self) -> list[ClientEvent]:
-        """The press was no utterance: forget its sound."""
-        if not self.is_held:
+    def take_back(self, now: float) -> list[ClientEvent]:
+        """The last press was meant as something else than talking; what was said before it still counts."""
+        if self.state is not TalkState.HELD:
             return []
+        return self.release(now) if self._pressed_at > self._talk_since else self.forget()
+
+    def forget(self) -> list[ClientEvent]:
+        """What was heard and not handed over is not to be used."""
+        if self.state is TalkState.OFF:
+            return []
+        if not self.is_held:
+            return self._clear()
         self._set_state(self._resting)
         return [*self._clear(), *self._rest()]
 
     def tick(self, now: float) -> list[ClientEvent]:
-        """Hand the utterance over when the tail is through; returns nothing before."""
-        if self.state is not TalkState.TAIL or now < self._tail_until:
+        """Hand the utterance over when the tail is through, or it has grown too long; nothing before."""
+        deadline = self.next_deadline()
+        if deadline is None or now < deadline:
             return []
-        return self._hand_over()
-
-    def _hand_over(self) -> list[ClientEvent]:
         self._set_state(self._resting)
         if not self._settings.takes_manual_turns:
-            return self._rest()
+            return []
         return [ask.InputAudioBufferCommit(), ask.ResponseCreate(), *self._rest()]
 
     def _rest(self) -> list[ClientEvent]:

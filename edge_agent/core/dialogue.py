@@ -1,0 +1,230 @@
+"""What is said to the server and what is heard from it: turns, the talk button and the loudspeaker together.
+
+It composes :mod:`~edge_agent.core.conversation`, :mod:`~edge_agent.core.talk` and
+:mod:`~edge_agent.core.request`. Of the connection it knows only that events come and go; whether there is one
+to send on is the agent's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from edge_agent.core import reports, tools
+from edge_agent.core.audible import Audible
+from edge_agent.core.commands import FlushPlayout, Tell
+from edge_agent.core.conversation import Conversation
+from edge_agent.core.request import ALREADY_ACTIVE, Request
+from edge_agent.core.settings import AgentSettings, Duplex
+from edge_agent.core.status import Turn
+from edge_agent.core.talk import Talk
+from edge_agent.protocol import client_events as ask
+from edge_agent.protocol import server_events as said
+from edge_agent.protocol.client_events import ClientEvent
+from edge_agent.protocol.objects import ApiError, Response
+
+Reply = ClientEvent | FlushPlayout | Tell
+"""What the dialogue answers to anything: events for the server, and commands, in their order."""
+
+
+class Dialogue:
+    """One device's side of the conversation, over all sessions of a run."""
+
+    def __init__(self, settings: AgentSettings) -> None:
+        self._settings = settings
+        is_half = settings.duplex is Duplex.HALF
+        audible = Audible(settings.half_duplex_tail_s if is_half else 0.0)
+        self._conversation = Conversation(settings.answer_limit_s, audible)
+        self._talk = Talk(settings)
+        self._request = Request()
+        self._tool_rounds = 0
+
+    @property
+    def turn(self) -> Turn:
+        """Whose turn it is; a person who holds the talk button has it unless an answer still sounds."""
+        turn = self._conversation.turn
+        return Turn.PERSON if self._talk.is_held and turn is not Turn.AGENT else turn
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the device listens: always, in a conversation, or because the talk button is held."""
+        return self._talk.wants_sound
+
+    @property
+    def response_id(self) -> str:
+        """The response that is heard or being made; ``""`` if there is none."""
+        return self._conversation.response_id
+
+    @property
+    def wants_sound(self) -> bool:
+        """Whether the microphone's gate is to be open now.
+
+        In half duplex it is closed while the room is filled with an answer, unless a person talks over it on
+        purpose (talk button) or was heard to (the server detected speech and the answer was stopped for it).
+        """
+        if self._talk.is_held:
+            return True
+        may_hear = self._settings.duplex is Duplex.FULL or self.turn is Turn.PERSON
+        return self._talk.wants_sound and (may_hear or not self._conversation.audible.fills_room)
+
+    def next_deadline(self) -> float | None:
+        """When :meth:`tick` or :meth:`finish_talk` has something to do, or None."""
+        deadlines = [self._conversation.next_deadline(), self._talk.next_deadline(), self._idle_deadline()]
+        return min((at for at in deadlines if at is not None), default=None)
+
+    def tick(self, now: float) -> list[Reply]:
+        """Apply the limits of waiting: for answers, and for somebody to speak."""
+        replies: list[Reply] = []
+        if self._conversation.tick(now):
+            self._request.settled()
+            replies += [reports.no_answer(self._settings.answer_limit_s), ask.ResponseCancel()]
+        idle_at = self._idle_deadline()
+        if idle_at is not None and now >= idle_at:
+            replies += self._talk.toggle_conversation()
+        return replies
+
+    # -- the session -------------------------------------------------------------------------------
+
+    def session_opened(self, now: float) -> list[Reply]:
+        """A new session is open: nothing of an earlier one is known any more."""
+        self._conversation = self._conversation.successor(now)
+        return [*self._talk.link_up()]
+
+    def session_ended(self, now: float) -> list[Reply]:
+        """The session is over: what it said last is not played to its end."""
+        flush: list[Reply] = [FlushPlayout()] if self._conversation.audible.is_audible else []
+        self._conversation.cut_off(now)
+        self._conversation = self._conversation.successor(now)
+        self._request.settled()
+        self._talk.forget()
+        return flush
+
+    # -- the server --------------------------------------------------------------------------------
+
+    def server_said(self, event: said.ServerEvent, now: float) -> list[Reply]:
+        """Follow one event of the server and return what it calls for."""
+        replies: list[Reply] = []
+        match event:
+            case said.InputAudioBufferSpeechStarted() if self._settings.interrupt_response:
+                replies += self._barge_in(now)
+            case said.OutputAudioBufferCleared(response_id=response_id):
+                replies += self._cleared(response_id, now)
+            case said.ResponseCreated() if self._is_unwanted(now):
+                return [ask.ResponseCancel(), ask.OutputAudioBufferClear()]
+            case said.ResponseCreated():
+                self._request.settled()
+            case said.ResponseDone(response=response):
+                self._conversation.see(event, now)
+                return self._response_done(response, now)
+            case said.ConversationItemDone(item=item):
+                replies += tools.refuse_approval(item)
+            case said.ErrorEvent(error=ApiError(code=code)) if code == ALREADY_ACTIVE:
+                self._request.refused()
+        self._conversation.see(event, now)
+        return replies
+
+    def _barge_in(self, now: float) -> list[Reply]:
+        self._request.settled()
+        if not self._conversation.audible.is_audible:
+            return []
+        response_id = self._conversation.response_id
+        self._conversation.cut_off(now)
+        return [FlushPlayout(), reports.interrupted(response_id)]
+
+    def _cleared(self, response_id: str, now: float) -> list[Reply]:
+        """Flush only for the answer that is heard: a late event of an older one must stop nothing."""
+        if self._conversation.audible.newest_id != response_id:
+            return []
+        self._conversation.cut_off(now)
+        return [FlushPlayout()]
+
+    def _is_unwanted(self, now: float) -> bool:
+        """Whether a response that begins now answers something that a person has since taken back.
+
+        Where the server itself detects the turns of somebody who holds the talk button, it may answer.
+        """
+        is_held = self._talk.is_held and self._settings.takes_manual_turns
+        return is_held or self._conversation.is_refused(now)
+
+    def _response_done(self, response: Response, now: float) -> list[Reply]:
+        answers = tools.answer_calls(response)
+        self._tool_rounds = self._tool_rounds + 1 if answers else 0
+        goes_on = bool(answers) and response.status == "completed" and self._tool_rounds <= tools.ROUNDS_LIMIT
+        is_retry = self._request.response_done()
+        if not goes_on and not is_retry:
+            return [*answers]
+        if not is_retry:
+            self._request.sent()
+        self._conversation.expect_answer(now)
+        return [*answers, ask.ResponseCreate()]
+
+    # -- the loudspeaker ---------------------------------------------------------------------------
+
+    def sound_started(self, voice_ended_at: float | None, now: float) -> list[Reply]:
+        """The loudspeaker became audible; the person's voice ended at ``voice_ended_at``, if known."""
+        answer = self._conversation.sound_started(voice_ended_at, now)
+        return [] if answer is None else [reports.answered(answer)]
+
+    def sound_ended(self, now: float) -> None:
+        """The loudspeaker has fallen silent."""
+        self._conversation.sound_ended(now)
+
+    # -- people ------------------------------------------------------------------------------------
+
+    def talk(self, now: float) -> list[Reply]:
+        """The talk button went down: any answer is stopped, and the person has the floor."""
+        replies = [*self.interrupt(now), *self._talk.press(now)]
+        if self._settings.takes_manual_turns:
+            self._conversation.person_spoke(now)
+        return replies
+
+    def end_talk(self, now: float) -> list[Reply]:
+        """The talk button went up after a hold."""
+        return self._after_talk(self._talk.release(now), now) if self._talk.is_held else []
+
+    def take_back_talk(self, now: float) -> list[Reply]:
+        """The talk button was only tapped."""
+        return self._after_talk(self._talk.take_back(now), now) if self._talk.is_held else []
+
+    def finish_talk(self, now: float) -> list[Reply]:
+        """Hand over what was said with the talk button, if that is due."""
+        was_held = self._talk.is_held
+        events = self._talk.tick(now)
+        if was_held and not self._talk.is_held and self._settings.takes_manual_turns:
+            self._conversation.person_stopped(now)
+            self._request.sent()
+            self._conversation.expect_answer(now)
+        return [*events]
+
+    def toggle_conversation(self, now: float) -> list[Reply]:
+        """Start or end a conversation; an answer is stopped either way."""
+        return [*self.interrupt(now), *self._talk.toggle_conversation()]
+
+    def interrupt(self, now: float) -> list[Reply]:
+        """Stop the answer: its making first, then the server's buffer, then ours (protocol order)."""
+        audible = self._conversation.audible
+        is_made = self._conversation.active_response_id is not None
+        replies: list[Reply] = [ask.ResponseCancel()] if is_made else []
+        if is_made or audible.may_be_at_server:
+            replies.append(ask.OutputAudioBufferClear())
+        if is_made or audible.is_audible:
+            replies.append(FlushPlayout())
+        self._request.settled()
+        self._conversation.cut_off(now)
+        self._conversation.refuse_answer(now)
+        return replies
+
+    def stop_listening(self, now: float) -> list[Reply]:
+        """Muted: what was heard of an utterance is not to be used."""
+        self._conversation.person_stopped(now)
+        return [*self._talk.forget()]
+
+    def _after_talk(self, events: Iterable[ClientEvent], now: float) -> list[Reply]:
+        if not self._talk.is_held and self._settings.takes_manual_turns:
+            self._conversation.person_stopped(now)
+        return [*events]
+
+    def _idle_deadline(self) -> float | None:
+        """When a conversation that a button began ends by itself."""
+        if not self._talk.may_idle_out or self.turn is not Turn.NOBODY:
+            return None
+        return self._conversation.last_activity_at + self._settings.conversation_idle_limit_s

@@ -1,0 +1,117 @@
+"""What the agent tells a person: the text and the journal fields of each notice, and the cause of a state."""
+
+from __future__ import annotations
+
+from edge_agent.core import events as happened
+from edge_agent.core.commands import Tell
+from edge_agent.core.conversation import TurnAnswered
+from edge_agent.core.faults import Fault, FaultKind
+from edge_agent.core.notices import Notice
+from edge_agent.protocol.server_events import ServerEvent, UnknownEvent
+
+WORDS: dict[FaultKind, str] = {
+    FaultKind.RESPONSE_FAILED: "a response failed",
+    FaultKind.TRANSCRIPTION_FAILED: "a transcription failed",
+}
+"""What failed; anything else that a server reports is just an error."""
+
+MINUTES_FROM_S = 120.0
+"""Waits from here on are told in minutes."""
+
+
+def cause_of(event: happened.Event) -> str:
+    """Return in a few words what ``event`` is, as the cause of a new state."""
+    match event:
+        case happened.ServerSaid(event=said):
+            return _name_of(said)
+        case happened.LinkUp():
+            return "session is open"
+        case happened.LinkDown(fault=fault):
+            return _code_of(fault)
+        case happened.SoundStarted():
+            return "sound"
+        case happened.SoundEnded():
+            return "end of sound"
+        case happened.ButtonPressed(button=name) | happened.ButtonReleased(button=name):
+            return f"button {name}"
+        case happened.DeviceLost(device=device):
+            return f"no {device.value}"
+        case happened.DeviceBack(device=device):
+            return f"{device.value} is back"
+        case happened.MuteRequested(muted=muted):
+            return "mute" if muted else "unmute"
+        case happened.RawEventRequested():
+            return "request"
+
+
+def session_opened(session_id: str) -> Tell:
+    """A session is open."""
+    name = session_id or "without a name"
+    return Tell(Notice.SESSION_OPENED, f"session {name} is open", {"EDGE_SESSION_ID": session_id})
+
+
+def link_is_down(fault: Fault, retry_in_s: float, session_id: str | None, *, is_parked: bool) -> Tell:
+    """The session ``session_id`` ended, or (None) an attempt failed; the next one comes in ``retry_in_s``."""
+    soon = f"{retry_in_s:.1f} s" if retry_in_s < MINUTES_FROM_S else f"{retry_in_s / 60:.0f} min"
+    hint = "; a button press or a reload tries at once" if is_parked else ""
+    what = "no session" if session_id is None else "the session ended"
+    fields = {"EDGE_ERROR_CODE": _code_of(fault)}
+    if session_id:
+        fields["EDGE_SESSION_ID"] = session_id
+    notice = Notice.CONNECT_FAILED if session_id is None else Notice.SESSION_ENDED
+    text = f"{what}: {fault.message} (next try in {soon}{hint})"
+    return Tell(Notice.PARKED if is_parked else notice, text, fields)
+
+
+def server_trouble(fault: Fault, response_id: str) -> Tell:
+    """The server reports a failure inside a session that goes on; ``response_id`` may be ``""``."""
+    is_response = fault.kind is FaultKind.RESPONSE_FAILED
+    where = f" (parameter {fault.param})" if fault.param else ""
+    what = WORDS.get(fault.kind, "the server reports an error")
+    fields = {"EDGE_ERROR_CODE": fault.code or fault.error_type or "unknown"}
+    if response_id:
+        fields["EDGE_RESPONSE_ID"] = response_id
+    notice = Notice.RESPONSE_FAILED if is_response else Notice.SERVER_ERROR
+    return Tell(notice, f"{what}: {fault.message}{where}", fields)
+
+
+def answered(answer: TurnAnswered) -> Tell:
+    """The first sound of an answer."""
+    fields = {"EDGE_RESPONSE_ID": answer.response_id}
+    if answer.voice_to_voice_s is None:
+        return Tell(Notice.TURN_ANSWERED, "answered", fields)
+    latency_ms = round(answer.voice_to_voice_s * 1000)
+    text = f"answered {latency_ms} ms after the person's last sound"
+    return Tell(Notice.TURN_ANSWERED, text, {**fields, "EDGE_LATENCY_MS": str(latency_ms)})
+
+
+def interrupted(response_id: str) -> Tell:
+    """A person spoke while an answer was audible."""
+    return Tell(Notice.BARGE_IN, "interrupted by speech", {"EDGE_RESPONSE_ID": response_id})
+
+
+def no_answer(limit_s: float) -> Tell:
+    """An answer that was due has not come."""
+    return Tell(Notice.NO_ANSWER, f"the server did not answer within {limit_s:.0f} s; giving up this turn")
+
+
+def device_lost(device: happened.Device, reason: str) -> Tell:
+    """A sound device can't be used; ``reason`` says why and what to do."""
+    return Tell(Notice.DEVICE_LOST, f"{device.value}: {reason}")
+
+
+def device_back(device: happened.Device) -> Tell:
+    """A sound device works again."""
+    return Tell(Notice.DEVICE_BACK, f"the {device.value} works again")
+
+
+MUTED = Tell(Notice.MUTED, "muted: the microphone device is closed")
+UNMUTED = Tell(Notice.UNMUTED, "the microphone is open again")
+
+
+def _name_of(event: ServerEvent) -> str:
+    return event.type if isinstance(event, UnknownEvent) else event.wire_type
+
+
+def _code_of(fault: Fault) -> str:
+    return fault.code or fault.kind.value

@@ -1,0 +1,257 @@
+"""Whatever happens, in whatever order and at whatever time: what always holds of the agent."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from edge_agent.core import events as happened
+from edge_agent.core.agent import Agent
+from edge_agent.core.commands import (
+    CloseLink,
+    Command,
+    FlushPlayout,
+    OpenLink,
+    Send,
+    SetCapture,
+    SetUplink,
+)
+from edge_agent.core.conversation import SPEECH_LIMIT_S
+from edge_agent.core.faults import Fault, FaultKind
+from edge_agent.core.settings import AgentSettings, Duplex, Mode
+from edge_agent.core.status import AgentState
+from edge_agent.core.talk import LONGEST_TALK_S
+from edge_agent.protocol import client_events as ask
+from edge_agent.protocol import server_events as said
+from edge_agent.protocol.objects import ApiError, ContentPart, Item, Response, ResponseStatusDetails
+from tests.core.scenes import TURN_DETECTION_ON, new_delays, settings
+
+ANSWER_LIMIT_S = 15.0
+PATIENCE_S = SPEECH_LIMIT_S + LONGEST_TALK_S + 4 * ANSWER_LIMIT_S
+"""Longer than any wait for a person or for an answer can last when nothing happens any more."""
+
+codes = st.sampled_from(
+    [
+        None,
+        "session_expired",
+        "insufficient_quota",
+        "rate_limit_exceeded",
+        "conversation_already_has_active_response",
+        "response_cancel_not_active",
+        "invalid_value",
+    ]
+)
+response_ids = st.sampled_from(["", "resp_1", "resp_2", "resp_3"])
+errors = st.builds(ApiError, type=st.sampled_from(["", "server_error"]), message=st.just("no"), code=codes)
+items = st.builds(
+    Item,
+    id=st.sampled_from(["", "item_1"]),
+    type=st.sampled_from(["message", "function_call", "mcp_approval_request"]),
+    call_id=st.sampled_from([None, "call_1"]),
+    content=st.sampled_from([(), (ContentPart(type="output_audio"),), (ContentPart(type="output_text"),)]),
+)
+responses = st.builds(
+    Response,
+    id=response_ids,
+    status=st.sampled_from(["in_progress", "completed", "cancelled", "incomplete", "failed"]),
+    status_details=st.none() | st.builds(ResponseStatusDetails, error=st.none() | errors),
+    output=st.lists(items, max_size=2).map(tuple),
+)
+server_events: st.SearchStrategy[said.ServerEvent] = st.one_of(
+    st.builds(said.ErrorEvent, error=errors),
+    st.builds(said.ConversationItemInputAudioTranscriptionFailed, error=errors),
+    st.builds(said.ConversationItemDone, item=items),
+    st.just(said.InputAudioBufferSpeechStarted()),
+    st.just(said.InputAudioBufferSpeechStopped()),
+    st.just(said.InputAudioBufferCommitted()),
+    st.just(said.InputAudioBufferCleared()),
+    st.builds(said.ResponseCreated, response=responses),
+    st.builds(said.ResponseDone, response=responses),
+    st.builds(said.ResponseOutputAudioTranscriptDelta, response_id=response_ids),
+    st.builds(said.OutputAudioBufferStarted, response_id=response_ids),
+    st.builds(said.OutputAudioBufferStopped, response_id=response_ids),
+    st.builds(said.OutputAudioBufferCleared, response_id=response_ids),
+    st.builds(said.UnknownEvent, type=st.just("news")),
+)
+faults = st.builds(
+    Fault,
+    kind=st.sampled_from(FaultKind),
+    message=st.just("gone"),
+    code=codes,
+    http_status=st.sampled_from([None, 302, 401, 404, 429, 503]),
+    retry_after_s=st.none() | st.floats(0.0, 1e7),
+)
+agent_settings = st.builds(
+    settings,
+    mode=st.sampled_from(Mode),
+    duplex=st.sampled_from(Duplex),
+    half_duplex_tail_s=st.sampled_from([0.0, 0.3]),
+    answer_limit_s=st.just(ANSWER_LIMIT_S),
+    conversation_idle_limit_s=st.just(60.0),
+    interrupt_response=st.booleans(),
+    takes_manual_turns=st.booleans(),
+    turn_detection_on=st.sampled_from([None, {}, TURN_DETECTION_ON]),
+    raw_events=st.booleans(),
+)
+waits = st.one_of(st.sampled_from([0.0, 0.01, 0.025, 0.15, 0.3]), st.floats(0.0, 2.0), st.floats(0.0, 200.0))
+epochs_back = st.sampled_from([0, 0, 0, 0, 1, -1])
+
+
+class AnyLife(RuleBasedStateMachine):
+    """A server, people and devices that do anything at all."""
+
+    @initialize(chosen=agent_settings, now=st.floats(0.0, 1e6))
+    def begin(self, chosen: AgentSettings, now: float) -> None:
+        self.agent = Agent(chosen, new_delays)
+        self.is_half_duplex = chosen.duplex is Duplex.HALF
+        self.now = now
+        self.open_epoch: int | None = None
+        self.epoch = 0
+        self.is_up = False
+        self.gate_is_open = False
+        self.capture_is_open = True
+        self.is_sounding = False
+        self.obey(self.agent.start(now))
+
+    # -- the world ---------------------------------------------------------------------------------
+
+    def obey(self, commands: list[Command]) -> None:
+        for command in commands:
+            self.obey_one(command)
+
+    def obey_one(self, command: Command) -> None:
+        match command:
+            case OpenLink(epoch=epoch):
+                assert self.open_epoch is None, "one session at a time"
+                assert epoch > self.epoch, "epochs are never used again"
+                self.open_epoch = self.epoch = epoch
+                self.is_up = False
+            case CloseLink(epoch=epoch):
+                assert epoch == self.open_epoch
+                self.open_epoch = None
+            case Send(epoch=epoch, event=event):
+                assert epoch == self.open_epoch, "nothing is sent on a stale session"
+                assert self.is_up, "nothing is sent before the session is up"
+                assert not isinstance(event, ask.InputAudioBufferAppend)
+            case SetUplink(open=is_open):
+                assert is_open != self.gate_is_open or not is_open, "told only when it changes"
+                self.gate_is_open = is_open
+            case SetCapture(open=is_open):
+                assert is_open != self.capture_is_open
+                self.capture_is_open = is_open
+            case FlushPlayout():
+                self.is_sounding = False
+
+    def happen(self, event: happened.Event) -> None:
+        self.obey(self.agent.handle(event, self.now))
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Do as the runner does when a deadline has passed: tick, and that has to settle it."""
+        deadline = self.agent.next_deadline()
+        if deadline is not None and deadline <= self.now:
+            self.obey(self.agent.tick(self.now))
+            after = self.agent.next_deadline()
+            assert after is None or after > self.now, "the loop would spin"
+
+    # -- what may happen ---------------------------------------------------------------------------
+
+    @rule(wait_s=waits)
+    def time_passes(self, wait_s: float) -> None:
+        until = self.now + wait_s
+        while (deadline := self.agent.next_deadline()) is not None and deadline <= until:
+            self.now = max(self.now, deadline)
+            self.catch_up()
+        self.now = until
+
+    @rule(wait_s=waits)
+    def the_loop_stalls(self, wait_s: float) -> None:
+        self.now += wait_s
+        self.catch_up()
+
+    @rule(session_id=st.sampled_from(["", "sess_1"]), back=epochs_back)
+    def link_up(self, session_id: str, back: int) -> None:
+        epoch = self.epoch - back
+        if epoch == self.open_epoch:
+            self.is_up = True
+        self.happen(happened.LinkUp(epoch, session_id, None))
+
+    @rule(fault=faults, back=epochs_back)
+    def link_down(self, fault: Fault, back: int) -> None:
+        epoch = self.epoch - back
+        if epoch == self.open_epoch:
+            self.open_epoch = None
+        self.happen(happened.LinkDown(epoch, fault))
+
+    @precondition(lambda self: self.is_up)
+    @rule(event=server_events, back=epochs_back)
+    def server_says(self, event: said.ServerEvent, back: int) -> None:
+        self.happen(happened.ServerSaid(self.epoch - back, event))
+
+    @rule()
+    def sound_starts(self) -> None:
+        self.is_sounding = True
+        self.happen(happened.SoundStarted(self.now - 1.0))
+
+    @rule()
+    def sound_ends(self) -> None:
+        self.is_sounding = False
+        self.happen(happened.SoundEnded())
+
+    @rule(button=st.sampled_from(["talk", "side", "doorbell"]), pressed=st.booleans())
+    def edge(self, button: str, pressed: bool) -> None:
+        self.happen(happened.ButtonPressed(button) if pressed else happened.ButtonReleased(button))
+
+    @rule(muted=st.booleans())
+    def mute(self, muted: bool) -> None:
+        self.happen(happened.MuteRequested(muted))
+
+    @rule(device=st.sampled_from(happened.Device), lost=st.booleans())
+    def device(self, device: happened.Device, lost: bool) -> None:
+        if lost and device is happened.Device.LOUDSPEAKER:
+            self.is_sounding = False
+        self.happen(happened.DeviceLost(device, "unplugged") if lost else happened.DeviceBack(device))
+
+    @rule()
+    def raw_event(self) -> None:
+        self.happen(happened.RawEventRequested({"type": "session.wrong"}))
+
+    @rule()
+    def nothing_happens_for_long(self) -> None:
+        """Time alone ends every wait for a person or a server."""
+        self.sound_ends()
+        self.time_passes(PATIENCE_S)
+        assert self.agent.status.state not in (
+            AgentState.LISTENING,
+            AgentState.THINKING,
+            AgentState.SPEAKING,
+        )
+
+    # -- what always holds -------------------------------------------------------------------------
+
+    @invariant()
+    def deadlines_are_moments(self) -> None:
+        deadline = self.agent.next_deadline()
+        assert deadline is None or (math.isfinite(deadline) and deadline > self.now)
+
+    @invariant()
+    def muted_means_deaf(self) -> None:
+        assert self.capture_is_open or not self.gate_is_open
+
+    @invariant()
+    def nobody_is_heard_without_a_session(self) -> None:
+        assert not self.gate_is_open or (self.is_up and self.open_epoch is not None)
+
+    @invariant()
+    def half_duplex_does_not_hear_itself(self) -> None:
+        if self.is_half_duplex and self.is_sounding and self.gate_is_open:
+            assert self.agent._dialogue._talk.is_held
+
+
+AnyLife.TestCase.settings = effort(
+    max_examples=100, stateful_step_count=60, deadline=None, derandomize=True, database=None
+)
+TestAnyLife = AnyLife.TestCase
