@@ -7,12 +7,16 @@ from collections.abc import Callable
 from typing import Protocol
 
 from edge_agent.core.commands import Command
-from edge_agent.core.events import Event
-from edge_agent.core.status import Status
+from edge_agent.core.events import Event, ServerSaid
+from edge_agent.core.status import AgentState, Status
 
 INBOX_LIMIT = 2000
 """Events that may wait for the agent; a burst of transcript deltas is some hundreds.
-Overflow rule: the newest is refused and counted, since what is queued already explains what to do."""
+Overflow rule: the server's newest is refused and counted, since the agent follows ids and deadlines and can
+miss an event. Anything else has INBOX_RESERVE more places: a lost LinkDown could not be made up for."""
+
+INBOX_RESERVE = 500
+"""Places that the server can't take; fingers, devices and sessions are slow."""
 
 PULSE_S = 1.0
 """The loop comes round at least this often, so that its progress can be seen by the watchdog."""
@@ -44,8 +48,8 @@ class Runner:
         self._perform = perform
         self._show = show
         self._observe = observe
-        self._inbox: asyncio.Queue[Event] = asyncio.Queue(INBOX_LIMIT)
-        self._shown: Status | None = None
+        self._inbox: asyncio.Queue[Event] = asyncio.Queue(INBOX_LIMIT + INBOX_RESERVE)
+        self._shown: AgentState | None = None
         self.progress = 0
         """Grows as long as the loop lives."""
         self.refused = 0
@@ -53,9 +57,10 @@ class Runner:
 
     def post(self, event: Event) -> None:
         """Take an event. Call it in the loop's thread; other threads go through call_soon_threadsafe."""
-        try:
+        limit = INBOX_LIMIT if isinstance(event, ServerSaid) else INBOX_LIMIT + INBOX_RESERVE
+        if self._inbox.qsize() < limit:
             self._inbox.put_nowait(event)
-        except asyncio.QueueFull:
+        else:
             self.refused += 1
 
     async def run(self) -> None:
@@ -94,6 +99,6 @@ class Runner:
         for command in commands:
             self._perform(command)
         status = self._agent.status
-        if self._shown is None or status.state is not self._shown.state:
-            self._shown = status
+        if status.state is not self._shown:
+            self._shown = status.state
             self._show(status, now)
