@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from edge_agent.audio.spec import PcmSpec
 from edge_agent.config import schema
-from edge_agent.config.leaks import SECRET_ADVICE, is_secret_name, looks_secret, quoted, shown_key
+from edge_agent.config.leaks import HIDDEN, SECRET_ADVICE, is_secret_name, looks_secret, quoted, shown_key
 from edge_agent.config.mistakes import INVALID, Mistake, Path, Place, key_text
 from edge_agent.config.wishes import profile_of
 from edge_agent.core.settings import DEFAULT_GESTURES, Action, Mode
@@ -74,7 +74,7 @@ def _wrong_address(path: Path, url: str) -> Iterator[Mistake]:
     except ValueError:
         is_complete = False
     if not is_complete or not url.isascii() or not url.isprintable() or " " in url:
-        yield Mistake(path, ADDRESS, "another text" if looks_secret(url) else quoted(url))
+        yield Mistake(path, ADDRESS, HIDDEN if looks_secret(url) else quoted(url))
     elif parts.username or parts.password:
         yield Mistake(path, "an address without a password", "one with it", advice=SECRET_ADVICE)
     elif parts.query or parts.fragment:

@@ -69,7 +69,9 @@ class Reader:
             return node.text
         if fitting is None:
             return self._refuse(node, wanted, path, repaired(wanted, node.text))
-        return float(node.text) if isinstance(unwrapped(fitting), inspect.FloatType) else node.value
+        if isinstance(unwrapped(fitting), inspect.FloatType) and isinstance(node.value, int):
+            return float(node.value)
+        return node.value
 
     def _tagged_struct(self, node: Mapping, wanted: inspect.UnionType, path: Path) -> Any:
         """Read the struct that the tag's key (``type``) names."""

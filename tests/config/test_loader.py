@@ -134,6 +134,12 @@ buttons: [{name: talk, pin: 17, hold: talk, hold_ms: 250}]
     assert config.buttons == (Button(name="talk", pin=17, hold="talk", hold_ms=250),)
 
 
+@pytest.mark.parametrize("text", ["1", "0x1", "0o1", "1.0", "1e0"])
+def test_a_whole_number_is_a_number(text: str) -> None:
+    speed = parse_config(f"session: {{speed: {text}}}", "f").session.speed
+    assert (type(speed), speed) == (float, 1.0)
+
+
 def test_push_to_talk_alone_makes_a_deaf_session_useful() -> None:
     text = "session: {turn_detection: {type: none}}\nbuttons: [{name: a, pin: 1, hold: talk}]"
     assert isinstance(parse_config(text, "f").session.turn_detection, NoTurnDetection)
