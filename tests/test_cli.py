@@ -13,7 +13,10 @@ import pytest
 from edge_agent import __version__, cli
 from edge_agent.config.loader import parse_config
 from edge_agent.config.schema import DEFAULT_ENDPOINT, Config
+from edge_agent.demo.options import DemoOptions
 from edge_agent.errors import AudioDeviceError, ExitCode
+from edge_agent.journal import LogFormat
+from edge_agent.protocol.dialect import Dialect
 from tests.config.bad_configs import BAD
 
 SHIPPED = Path(__file__).parents[1] / "config" / "edge-agent.yaml"
@@ -294,3 +297,36 @@ def test_ctrl_c_is_told_by_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr("edge_agent.devices.list_devices", interrupted)
     assert cli.main(["devices"]) == cli.INTERRUPTED
+
+
+def test_demo_hands_its_arguments_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[DemoOptions] = []
+
+    def demonstrate(options: DemoOptions) -> int:
+        asked.append(options)
+        return 7
+
+    monkeypatch.setattr("edge_agent.demo.run.run_demo", demonstrate)
+    assert cli.main(["demo"]) == 7
+    arguments = "--input null --output file:/a.wav --json --dialect beta --turns 2 --keep".split()
+    cli.main(["demo", *arguments, str(tmp_path)])
+    assert asked == [
+        DemoOptions(),
+        DemoOptions("null", "file:/a.wav", json=True, dialect=Dialect.BETA, turns=2, keep=tmp_path),
+    ]
+
+
+def test_run_hands_its_arguments_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Path, str | None, LogFormat]] = []
+
+    def run(path: Path, level: str | None, log_format: LogFormat) -> int:
+        asked.append((path, level, log_format))
+        return ExitCode.BUSY
+
+    monkeypatch.setattr("edge_agent.daemon.run_daemon", run)
+    assert cli.main(["run"]) == ExitCode.BUSY
+    cli.main(["run", "--config", "/a.yaml", "--log-level", "debug", "--log-format", "journal"])
+    assert asked == [
+        (cli.DEFAULT_CONFIG, None, LogFormat.AUTO),
+        (Path("/a.yaml"), "debug", LogFormat.JOURNAL),
+    ]
