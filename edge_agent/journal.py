@@ -52,6 +52,7 @@ LEVEL_OF_SEVERITY = {
     Severity.WARNING: logging.WARNING,
     Severity.NOTICE: NOTICE_LEVEL,
     Severity.INFO: logging.INFO,
+    Severity.DEBUG: logging.DEBUG,
 }
 
 CHATTY_LOGGERS = ("aiohttp", "aioice", "aiortc", "asyncio", "gpiozero", "libav")

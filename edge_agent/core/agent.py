@@ -101,8 +101,9 @@ class Agent:
                 return self._say([ask.RawEvent(payload=payload)] if self._settings.raw_events else [])
 
     def _link_up(self, session_id: str, now: float) -> list[Command]:
+        told = reports.session_opened(session_id, self._link.attempts)
         self._link.up(session_id, now)
-        return [reports.session_opened(session_id), *self._say(self._dialogue.session_opened(now))]
+        return [told, *self._say(self._dialogue.session_opened(now))]
 
     def _link_down(self, fault: Fault, now: float) -> list[Command]:
         session_id = self._link.session_id if self._link.is_up else None
@@ -111,7 +112,13 @@ class Agent:
 
     def _without_link(self, fault: Fault, session_id: str | None, now: float) -> list[Command]:
         is_parked = self._link.phase is LinkPhase.PARKED
-        told = reports.link_is_down(fault, self._link.retry_in_s(now), session_id, is_parked=is_parked)
+        told = reports.link_is_down(
+            fault,
+            self._link.retry_in_s(now),
+            session_id,
+            is_parked=is_parked,
+            is_told=self._link.failed_alike,
+        )
         return [*self._say(self._dialogue.session_ended(now)), told]
 
     def _server_said(self, event: said.ServerEvent, now: float) -> list[Command]:

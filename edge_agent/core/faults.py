@@ -46,6 +46,19 @@ class Fault:
     http_status: int | None = None
     retry_after_s: float | None = None
 
+    def is_same_as(self, other: Fault) -> bool:
+        """Return whether both are the same trouble, met twice.
+
+        A code or a status names the trouble. Words count only without one: a server's may hold the time or
+        the id of a request.
+        """
+        return self._identity == other._identity
+
+    @property
+    def _identity(self) -> tuple[object, ...]:
+        is_named = self.code is not None or self.http_status is not None
+        return (self.kind, self.code, self.http_status, None if is_named else self.message)
+
 
 class Reaction(enum.Enum):
     """What the agent does about a fault."""

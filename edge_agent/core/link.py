@@ -93,6 +93,10 @@ class Link:
         self.session_id = ""
         self.fault: Fault | None = None
         """Why there is no session now, or None."""
+        self.failed_alike = False
+        """Whether the last attempt failed of the same fault as the one before it."""
+        self.attempts = 0
+        """Attempts since the last session, or since the start."""
         self._new_delays = new_delays
         self._delays = new_delays()
         self._up_since = 0.0
@@ -160,6 +164,7 @@ class Link:
         self._set_state(LinkState.UP)
         self.session_id = session_id
         self.fault = None
+        self.attempts = 0
         self._up_since = now
         self._was_up = True
         self._transients.clear()
@@ -170,6 +175,7 @@ class Link:
         if healthy:
             self._delays = self._new_delays()
             self._times_parked = 0
+        self.failed_alike = self.fault is not None and self.fault.is_same_as(fault)
         self.fault = fault
         self.session_id = ""
         reaction = react(fault)
@@ -204,6 +210,7 @@ class Link:
     def _open(self, now: float) -> list[Command]:
         self._set_state(LinkState.CONNECTING)
         self.epoch += 1
+        self.attempts += 1
         self._last_attempt_at = now
         return [OpenLink(self.epoch)]
 

@@ -17,6 +17,7 @@ class Severity(enum.IntEnum):
     WARNING = 4
     NOTICE = 5
     INFO = 6
+    DEBUG = 7
 
 
 class Notice(enum.Enum):
@@ -30,6 +31,7 @@ class Notice(enum.Enum):
     SESSION_OPENED = ("13818a923dab479783ce00d33bf6af97", Severity.INFO)
     SESSION_ENDED = ("599954aac6b34b529412fc2f88bae3d4", Severity.WARNING)
     CONNECT_FAILED = ("6a83bf7dd3734ff2b53305d0c5d1db65", Severity.WARNING)
+    STILL_NO_SESSION = ("6ef4883fd8454f99a6f16884c6e77115", Severity.DEBUG)
     PARKED = ("74f082c3d82d4468b12b018e4708a3af", Severity.ERROR)
     SERVER_ERROR = ("a34ab7aef4e04ac29605048ed789848e", Severity.WARNING)
     RESPONSE_FAILED = ("b90ff4b7014f481f9047be9c7aa8f094", Severity.WARNING)

@@ -44,23 +44,28 @@ def cause_of(event: happened.Event) -> str:
             return "request"
 
 
-def session_opened(session_id: str) -> Tell:
-    """A session is open."""
+def session_opened(session_id: str, attempts: int) -> Tell:
+    """A session is open, at the ``attempts``-th attempt since there was one."""
     name = session_id or "without a name"
-    return Tell(Notice.SESSION_OPENED, f"session {name} is open", {"EDGE_SESSION_ID": session_id})
+    effort = f" after {attempts} attempts" if attempts > 1 else ""
+    return Tell(Notice.SESSION_OPENED, f"session {name} is open{effort}", {"EDGE_SESSION_ID": session_id})
 
 
-def link_is_down(fault: Fault, retry_in_s: float, session_id: str | None, *, is_parked: bool) -> Tell:
-    """The session ``session_id`` ended, or (None) an attempt failed; the next one comes in ``retry_in_s``."""
+def link_is_down(
+    fault: Fault, retry_in_s: float, session_id: str | None, *, is_parked: bool, is_told: bool
+) -> Tell:
+    """The session ``session_id`` ended, or (None) an attempt failed; the next one comes in ``retry_in_s``.
+
+    ``is_told``: the attempt before failed alike, which a person has read already.
+    """
     soon = f"{retry_in_s:.1f} s" if retry_in_s < MINUTES_FROM_S else f"{retry_in_s / 60:.0f} min"
     hint = "; a button press or a reload tries at once" if is_parked else ""
     what = "no session" if session_id is None else "the session ended"
     fields = {"EDGE_ERROR_CODE": _code_of(fault)}
     if session_id:
         fields["EDGE_SESSION_ID"] = session_id
-    notice = Notice.CONNECT_FAILED if session_id is None else Notice.SESSION_ENDED
     text = f"{what}: {fault.message} (next try in {soon}{hint})"
-    return Tell(Notice.PARKED if is_parked else notice, text, fields)
+    return Tell(_notice_of_down(session_id, is_parked=is_parked, is_told=is_told), text, fields)
 
 
 def server_trouble(fault: Fault, response_id: str) -> Tell:
@@ -107,6 +112,14 @@ def device_back(device: happened.Device) -> Tell:
 
 MUTED = Tell(Notice.MUTED, "muted: the microphone device is closed")
 UNMUTED = Tell(Notice.UNMUTED, "the microphone is open again")
+
+
+def _notice_of_down(session_id: str | None, *, is_parked: bool, is_told: bool) -> Notice:
+    if is_told:
+        return Notice.STILL_NO_SESSION
+    if is_parked:
+        return Notice.PARKED
+    return Notice.CONNECT_FAILED if session_id is None else Notice.SESSION_ENDED
 
 
 def _name_of(event: ServerEvent) -> str:

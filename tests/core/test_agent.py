@@ -692,6 +692,25 @@ def test_too_many_requests_wait_as_long_as_the_server_says() -> None:
     assert len(scene.told(Notice.CONNECT_FAILED)) == 1
 
 
+def test_an_outage_is_told_when_it_begins_and_when_it_ends() -> None:
+    scene = connected().down(FaultKind.LOST, "silence")
+    for _ in range(4):
+        scene.until(scene.agent.next_deadline() or 0.0)
+        scene.down(FaultKind.NETWORK, "refused")
+    scene.until(scene.agent.next_deadline() or 0.0).up("sess_2")
+    assert len(scene.told(Notice.SESSION_ENDED)) == 1
+    assert len(scene.told(Notice.CONNECT_FAILED)) == 1
+    assert len(scene.told(Notice.STILL_NO_SESSION)) == 3
+    assert scene.told(Notice.SESSION_OPENED)[-1].text == "session sess_2 is open after 5 attempts"
+
+
+def test_a_refusal_that_parks_again_is_not_told_again() -> None:
+    scene = Scene().down(FaultKind.HTTP_STATUS, "401", http_status=401)
+    scene.until(OPENED_AT + PARKED_FOR_S[0]).down(FaultKind.HTTP_STATUS, "401, request 2", http_status=401)
+    assert len(scene.told(Notice.PARKED)) == 1
+    assert len(scene.told(Notice.STILL_NO_SESSION)) == 1
+
+
 def test_an_expired_session_is_replaced_at_once() -> None:
     scene = connected().until(OPENED_AT + HEALTHY_AFTER_S)
     commands = scene.hear(error("session_expired", "an hour is over")).take()

@@ -112,3 +112,33 @@ def test_a_response_that_was_cut_short_is_a_fault(details: ResponseStatusDetails
 @pytest.mark.parametrize("event", [scenes.done(), scenes.done(status="cancelled"), scenes.speech_started()])
 def test_everything_else_is_no_fault(event: said.ServerEvent) -> None:
     assert fault_in(event) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (Fault(FaultKind.NETWORK, "refused"), Fault(FaultKind.NETWORK, "refused"), True),
+        (Fault(FaultKind.NETWORK, "refused"), Fault(FaultKind.NETWORK, "no such name"), False),
+        (Fault(FaultKind.NETWORK, "late"), Fault(FaultKind.TIMEOUT, "late"), False),
+        (
+            Fault(FaultKind.HTTP_STATUS, "busy, req_1", http_status=503),
+            Fault(FaultKind.HTTP_STATUS, "busy, req_2", http_status=503, retry_after_s=9.0),
+            True,
+        ),
+        (
+            Fault(FaultKind.HTTP_STATUS, "busy", http_status=503),
+            Fault(FaultKind.HTTP_STATUS, "busy", http_status=500),
+            False,
+        ),
+        (
+            Fault(FaultKind.ERROR_EVENT, "no credit, req_1", "insufficient_quota"),
+            Fault(FaultKind.ERROR_EVENT, "no credit, req_2", "insufficient_quota"),
+            True,
+        ),
+    ],
+)
+def test_the_same_trouble_is_known_again_by_its_name_or_its_words(
+    one: Fault, other: Fault, same: bool
+) -> None:
+    assert one.is_same_as(other) is same
+    assert other.is_same_as(one) is same

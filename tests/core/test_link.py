@@ -66,6 +66,30 @@ def test_each_attempt_waits_longer_and_has_a_new_epoch() -> None:
     assert link.tick(107.0) == [OpenLink(3)]
 
 
+def test_a_fault_that_comes_again_is_known_until_another_comes_or_a_session_was_open() -> None:
+    link = Link(new_delays)
+    known = []
+    for fault in (LOST, LOST, QUOTA, QUOTA, LOST):
+        now = link.next_deadline() or 100.0
+        link.start(now) if link.state.value == "new" else link.tick(now)
+        link.down(fault, now)
+        known.append(link.failed_alike)
+    assert known == [False, True, False, True, False]
+    link.tick(1e6)
+    link.up("sess_1", 1e6)
+    link.down(LOST, 1e6)
+    assert not link.failed_alike
+
+
+def test_attempts_are_counted_from_session_to_session() -> None:
+    link = waiting_link(LOST)
+    assert link.attempts == 1
+    link.tick(101.0)
+    assert link.attempts == 2
+    link.up("sess_1", 101.0)
+    assert link.attempts == 0
+
+
 def test_accept_then_drop_keeps_backing_off() -> None:
     link = Link(new_delays)
     link.start(100.0)

@@ -10,7 +10,7 @@ from edge_agent.core import events as happened
 from edge_agent.core import reports
 from edge_agent.core.conversation import TurnAnswered
 from edge_agent.core.faults import Fault, FaultKind
-from edge_agent.core.notices import Notice
+from edge_agent.core.notices import Notice, Severity
 from edge_agent.protocol.server_events import UnknownEvent
 from tests.core import scenes
 
@@ -42,12 +42,18 @@ def test_no_event_is_left_out() -> None:
 
 
 def test_a_session_may_have_no_name() -> None:
-    assert reports.session_opened("").text == "session without a name is open"
-    assert reports.session_opened("sess_1").fields == {"EDGE_SESSION_ID": "sess_1"}
+    assert reports.session_opened("", 1).text == "session without a name is open"
+    assert reports.session_opened("sess_1", 1).fields == {"EDGE_SESSION_ID": "sess_1"}
+
+
+def test_a_session_that_took_several_attempts_says_so() -> None:
+    assert reports.session_opened("sess_1", 4).text == "session sess_1 is open after 4 attempts"
 
 
 def test_a_failed_attempt_says_why_and_when_the_next_one_comes() -> None:
-    told = reports.link_is_down(Fault(FaultKind.NETWORK, "refused"), 1.25, None, is_parked=False)
+    told = reports.link_is_down(
+        Fault(FaultKind.NETWORK, "refused"), 1.25, None, is_parked=False, is_told=False
+    )
     assert told.notice is Notice.CONNECT_FAILED
     assert told.text == "no session: refused (next try in 1.2 s)"
     assert told.fields == {"EDGE_ERROR_CODE": "network"}
@@ -55,15 +61,25 @@ def test_a_failed_attempt_says_why_and_when_the_next_one_comes() -> None:
 
 def test_an_ended_session_is_named() -> None:
     fault = Fault(FaultKind.CLOSED, "bye", "session_expired")
-    told = reports.link_is_down(fault, 0.0, "sess_1", is_parked=False)
+    told = reports.link_is_down(fault, 0.0, "sess_1", is_parked=False, is_told=False)
     assert told.notice is Notice.SESSION_ENDED
     assert told.fields == {"EDGE_ERROR_CODE": "session_expired", "EDGE_SESSION_ID": "sess_1"}
 
 
 def test_a_parked_link_says_what_a_person_can_do() -> None:
-    told = reports.link_is_down(Fault(FaultKind.HTTP_STATUS, "401"), 900.0, None, is_parked=True)
+    fault = Fault(FaultKind.HTTP_STATUS, "401")
+    told = reports.link_is_down(fault, 900.0, None, is_parked=True, is_told=False)
     assert told.notice is Notice.PARKED
     assert told.text == "no session: 401 (next try in 15 min; a button press or a reload tries at once)"
+
+
+@pytest.mark.parametrize("is_parked", [True, False])
+def test_what_was_told_before_is_not_worth_a_line_again(is_parked: bool) -> None:
+    fault = Fault(FaultKind.NETWORK, "refused")
+    told = reports.link_is_down(fault, 1.0, None, is_parked=is_parked, is_told=True)
+    assert told.notice is Notice.STILL_NO_SESSION
+    assert told.notice.severity is Severity.DEBUG
+    assert told.text.startswith("no session: refused (next try in 1.0 s")
 
 
 def test_trouble_of_a_response_names_it() -> None:
