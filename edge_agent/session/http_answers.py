@@ -41,8 +41,8 @@ _NEXT_STEP = {
     HTTPStatus.BAD_REQUEST: "check the model, the voice and the other session settings",
     HTTPStatus.UNAUTHORIZED: "check the API key",
     HTTPStatus.FORBIDDEN: "check what the API key is allowed to do",
-    HTTPStatus.NOT_FOUND: "check base_url and the profile of this endpoint",
-    HTTPStatus.METHOD_NOT_ALLOWED: "check base_url and the profile of this endpoint",
+    HTTPStatus.NOT_FOUND: "check url and profile of this endpoint",
+    HTTPStatus.METHOD_NOT_ALLOWED: "check url and profile of this endpoint",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "this server wants another handshake: check the profile",
 }
 
@@ -194,7 +194,7 @@ def shown(text: str, secrets: tuple[str, ...] = ()) -> str:
 def _foreign_words(reply: Reply, error: Mapping[str, object], secrets: tuple[str, ...]) -> str:
     if 300 <= reply.status < 400:
         target = urlsplit(reply.headers.get("Location", "")).hostname or "another place"
-        return f"a redirect to {shown(target)}, which is never followed; set base_url to the final address"
+        return f"a redirect to {shown(target)}, which is never followed; set the endpoint's url to the final address"
     if reply.is_html:
         return "an HTML page, so probably from a proxy or a login page in between"
     message = error.get("message")

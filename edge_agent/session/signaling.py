@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import socket
 import ssl
 import threading
@@ -307,13 +308,18 @@ def _fault_of_exception(error: Exception, server: str, step: str) -> Fault:
             return fault_of_certificate(error.certificate_error, server=server)
         case aiohttp.ClientSSLError() | ssl.SSLError():
             reason = getattr(error, "reason", None) or "no reason given"
-            return Fault(FaultKind.TLS, f"no TLS connection to {server}: {shown(str(reason))}")
+            message = f"no TLS connection to {server}: {shown(str(reason))}; does it speak TLS at this port?"
+            return Fault(FaultKind.TLS, message)
         case aiohttp.ClientConnectorDNSError():
-            return Fault(FaultKind.NETWORK, f"the name {server} could not be resolved")
+            message = f"the name {server} could not be resolved; is this machine online, and the url right?"
+            return Fault(FaultKind.NETWORK, message)
         case aiohttp.ClientConnectorError():
-            return Fault(FaultKind.NETWORK, f"no connection to {server}: {shown(error.strerror or 'failed')}")
+            why = os.strerror(error.errno) if error.errno else shown(error.strerror or "failed")
+            message = f"no connection to {server}: {why}; does the server run, and is the url right?"
+            return Fault(FaultKind.NETWORK, message)
         case aiohttp.ClientResponseError():
-            return Fault(FaultKind.BAD_ANSWER, f"what {server} answered to the {step} is not HTTP")
+            message = f"what {server} answered to the {step} is not HTTP; is the url's port right?"
+            return Fault(FaultKind.BAD_ANSWER, message)
         case aiohttp.InvalidURL() | ValueError():
             return Fault(FaultKind.SETUP_REFUSED, f"the URL or a header for the {step} can't be used")
         case _:

@@ -131,7 +131,7 @@ def test_redirect_names_the_target_host_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "step"), [(401, "API key"), (403, "API key"), (404, "base_url"), (415, "profile")]
+    ("status", "step"), [(401, "API key"), (403, "API key"), (404, "check url"), (415, "profile")]
 )
 def test_next_step_is_named(status: int, step: str) -> None:
     assert step in refused(reply("", status)).message
