@@ -194,7 +194,7 @@ def shown(text: str, secrets: tuple[str, ...] = ()) -> str:
 def _foreign_words(reply: Reply, error: Mapping[str, object], secrets: tuple[str, ...]) -> str:
     if 300 <= reply.status < 400:
         target = urlsplit(reply.headers.get("Location", "")).hostname or "another place"
-        return f"a redirect to {shown(target)}, which is never followed; set the endpoint's url to the final address"
+        return f"a redirect to {shown(target)}, which is never followed; set url to the final address"
     if reply.is_html:
         return "an HTML page, so probably from a proxy or a login page in between"
     message = error.get("message")
