@@ -308,7 +308,18 @@ def test_demo_hands_its_arguments_over(monkeypatch: pytest.MonkeyPatch, tmp_path
 
     monkeypatch.setattr("edge_agent.demo.run.run_demo", demonstrate)
     assert cli.main(["demo"]) == 7
-    arguments = "--input null --output file:/a.wav --json --dialect beta --turns 2 --keep".split()
+    arguments = [
+        "--input",
+        "null",
+        "--output",
+        "file:/a.wav",
+        "--json",
+        "--dialect",
+        "beta",
+        "--turns",
+        "2",
+        "--keep",
+    ]
     cli.main(["demo", *arguments, str(tmp_path)])
     assert asked == [
         DemoOptions(),
