@@ -17,6 +17,7 @@ from edge_agent.demo.options import DemoOptions
 from edge_agent.errors import AudioDeviceError, ExitCode
 from edge_agent.journal import LogFormat
 from edge_agent.protocol.dialect import Dialect
+from edge_agent.server import ServerSettings
 from tests.config.bad_configs import BAD
 
 SHIPPED = Path(__file__).parents[1] / "config" / "edge-agent.yaml"
@@ -308,23 +309,37 @@ def test_demo_hands_its_arguments_over(monkeypatch: pytest.MonkeyPatch, tmp_path
 
     monkeypatch.setattr("edge_agent.demo.run.run_demo", demonstrate)
     assert cli.main(["demo"]) == 7
-    arguments = [
-        "--input",
-        "null",
-        "--output",
-        "file:/a.wav",
-        "--json",
-        "--dialect",
-        "beta",
-        "--turns",
-        "2",
-        "--keep",
-    ]
-    cli.main(["demo", *arguments, str(tmp_path)])
+    arguments = ["--input", "null", "--output", "file:/a.wav", "--json", "--dialect", "beta", "--turns", "2"]
+    arguments += ["--keep", str(tmp_path)]
+    cli.main(["demo", *arguments])
     assert asked == [
         DemoOptions(),
         DemoOptions("null", "file:/a.wav", json=True, dialect=Dialect.BETA, turns=2, keep=tmp_path),
     ]
+
+
+def test_serve_hands_its_arguments_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[ServerSettings] = []
+
+    def serve(settings: ServerSettings) -> int:
+        asked.append(settings)
+        return ExitCode.OK
+
+    monkeypatch.setattr("edge_agent.server.run_server", serve)
+    monkeypatch.setenv("EDGE_AGENT_TEST_KEY", "sk-canary-0123456789")
+    assert cli.main(["serve"]) == ExitCode.OK
+    arguments = ["--host", "::1", "--port", "0", "--dialect", "beta", "--scenario", "/a.yaml"]
+    cli.main(["serve", *arguments, "--key-env", "EDGE_AGENT_TEST_KEY", "--max-session-s", "10"])
+    assert asked == [
+        ServerSettings(port=cli.DEFAULT_SERVER_PORT),
+        ServerSettings("::1", 0, Dialect.BETA, Path("/a.yaml"), "sk-canary-0123456789", 10.0),
+    ]
+
+
+def test_serve_with_a_key_that_is_not_there_returns_78(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["serve", "--key-env", "EDGE_AGENT_NO_KEY"]) == ExitCode.CONFIG
+    told = "--key-env: expected a key, got none: environment variable EDGE_AGENT_NO_KEY: not set\n"
+    assert capsys.readouterr().err == told
 
 
 def test_run_hands_its_arguments_over(monkeypatch: pytest.MonkeyPatch) -> None:
