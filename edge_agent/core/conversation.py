@@ -49,7 +49,7 @@ class Conversation:
         self._answer_limit_s = answer_limit_s
         self._speech_since: float | None = None
         self._spoke_at = -math.inf
-        self._asked_at: float | None = None
+        self._is_asked = False
         self._refused_until = -math.inf
         self._answers: dict[str, _Answer] = {}
         self._answer_began_at = -math.inf
@@ -64,7 +64,7 @@ class Conversation:
             return Turn.AGENT
         if self._speech_since is not None:
             return Turn.PERSON
-        if self._asked_at is not None or self._answers:
+        if self._is_asked or self._answers:
             return Turn.PENDING
         return Turn.NOBODY
 
@@ -109,7 +109,7 @@ class Conversation:
         waiting_since = self._waiting_since()
         if waiting_since is None or now < waiting_since + self._answer_limit_s:
             return False
-        self._asked_at = None
+        self._is_asked = False
         self._answers.clear()
         return True
 
@@ -123,7 +123,7 @@ class Conversation:
         """A person began to speak (server's detection, or the talk button): a new turn."""
         self.touch(now)
         self._speech_since = self._spoke_at = now
-        self._asked_at = None
+        self._is_asked = False
         self._refused_until = -math.inf
         self._is_answered = False
 
@@ -135,14 +135,14 @@ class Conversation:
     def expect_answer(self, now: float) -> None:
         """The server was asked for an answer."""
         self.touch(now)
-        self._asked_at = now
+        self._is_asked = True
 
     def refuse_answer(self, now: float) -> None:
         """The person wants no answer, neither the one that is being made nor one that is yet to begin."""
-        if self._asked_at is not None:
+        if self._is_asked:
             self._refused_until = now + self._answer_limit_s
         self.touch(now)
-        self._asked_at = None
+        self._is_asked = False
         self._answers.clear()
 
     def is_refused(self, now: float) -> bool:
@@ -159,10 +159,10 @@ class Conversation:
         """
         self.touch(now)
         response_id = self.audible.newest_id or self._newest_id
-        is_due = self._asked_at is not None or self._answer_began_at > self._spoke_at
+        is_due = self._is_asked or self._answer_began_at > self._spoke_at
         is_due = is_due or self.audible.newest_id is not None
         self.audible.sound_started(response_id)
-        self._asked_at = None
+        self._is_asked = False
         if self._is_answered or not is_due:
             return None
         self._is_answered = True
@@ -197,7 +197,7 @@ class Conversation:
                 self._finish_answer(response, now)
             case said.OutputAudioBufferStarted(response_id=response_id):
                 self.audible.server_started(response_id, now)
-                self._asked_at = None
+                self._is_asked = False
             case said.OutputAudioBufferStopped(response_id=response_id):
                 self.audible.server_ended(response_id)
             case said.OutputAudioBufferCleared(response_id=response_id):
@@ -208,21 +208,21 @@ class Conversation:
     def _ask(self, now: float) -> None:
         """Expect an answer, unless one has begun since the person spoke, or none is wanted."""
         if self._answer_began_at <= self._spoke_at and not self.is_refused(now):
-            self._asked_at = now
+            self._is_asked = True
 
     def _begin_answer(self, response: Response, now: float) -> None:
         self._answers[response.id] = _Answer(now)
         self._newest_id = response.id
         self._answer_began_at = now
-        self._asked_at = None
+        self._is_asked = False
 
     def _finish_answer(self, response: Response, now: float) -> None:
         self.touch(now)
         answer = self._forget_answer(response.id)
         if self._has_sound_to_come(response, answer):
-            self._asked_at = now
+            self._is_asked = True
         elif self._answer_began_at == -math.inf:
-            self._asked_at = None  # a server that never says response.created
+            self._is_asked = False  # a server that never says response.created
 
     def _forget_answer(self, response_id: str) -> _Answer | None:
         """Drop what is being made under that id; without an id on either side nothing can be told apart."""
@@ -253,7 +253,4 @@ class Conversation:
         """Since when nothing has happened that the person waits for; None while nobody waits."""
         if self.turn is not Turn.PENDING:
             return None
-        times = [answer.progress_at for answer in self._answers.values()]
-        if self._asked_at is not None:
-            times.append(self._asked_at)
-        return max([*times, self._last_activity_at])
+        return max([self._last_activity_at, *(answer.progress_at for answer in self._answers.values())])

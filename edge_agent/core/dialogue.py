@@ -85,12 +85,12 @@ class Dialogue:
     # -- the session -------------------------------------------------------------------------------
 
     def session_opened(self, now: float) -> list[Reply]:
-        """A new session is open: nothing of an earlier one is known any more."""
-        self._conversation = self._conversation.successor(now)
+        """A new session is open; it listens by itself."""
+        self._conversation.touch(now)
         return [*self._talk.link_up()]
 
     def session_ended(self, now: float) -> list[Reply]:
-        """The session is over: what it said last is not played to its end."""
+        """The session is over: what it said last is not played to its end, and nothing else crosses over."""
         flush: list[Reply] = [FlushPlayout()] if self._conversation.audible.is_audible else []
         self._conversation.cut_off(now)
         self._conversation = self._conversation.successor(now)
@@ -219,7 +219,7 @@ class Dialogue:
         return [*self._talk.forget()]
 
     def _after_talk(self, events: Iterable[ClientEvent], now: float) -> list[Reply]:
-        if not self._talk.is_held and self._settings.takes_manual_turns:
+        if self._settings.takes_manual_turns:
             self._conversation.person_stopped(now)
         return [*events]
 

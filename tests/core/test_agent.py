@@ -48,6 +48,7 @@ ON = ask.SessionUpdate(session=TURN_DETECTION_ON)
 CANCEL = ask.ResponseCancel()
 CLEAR_INPUT = ask.InputAudioBufferClear()
 CLEAR_OUTPUT = ask.OutputAudioBufferClear()
+REFUSED = error("conversation_already_has_active_response")
 COMMIT = ask.InputAudioBufferCommit()
 CREATE = ask.ResponseCreate()
 
@@ -284,27 +285,62 @@ def test_an_mcp_call_that_waits_for_consent_is_refused() -> None:
     assert event.item.approve is False
 
 
-def test_a_refused_response_create_is_retried_once_when_the_other_is_done() -> None:
-    scene = in_button_mode().hear(created("resp_other"))
-    scene.hear(done("resp_other", output=(Item(type="function_call", call_id="call_1"),)))
+def test_a_response_after_a_tool_call_is_retried_when_another_was_in_the_way() -> None:
+    scene = connected().hear(created(), calling("resp_1"))
+    scene.take()
+    scene.hear(REFUSED, done("resp_other", parts=()))
+    assert scene.take_sent() == [CREATE]
+
+
+def test_a_response_that_began_is_not_asked_for_again() -> None:
+    scene = connected().hear(created(), calling("resp_1"))
     assert scene.take_sent()[-1] == CREATE
-    scene.hear(created("resp_3"), error("conversation_already_has_active_response"))
+    scene.hear(created("resp_3"), REFUSED, done("resp_3", parts=()))
     assert scene.take_sent() == [], "the response that began is the one we wanted"
 
 
 def test_push_to_talk_beside_an_active_response_is_retried_once() -> None:
     scene = in_button_mode().press().until(102.0).release().until(103.0)
     scene.take()
-    refused = error("conversation_already_has_active_response")
-    scene.hear(refused)
+    scene.hear(REFUSED)
     assert scene.take() == [], "a known race, not worth a warning"
     scene.hear(done("resp_other", "cancelled"))
     assert scene.take_sent() == [CREATE]
     assert scene.state == "thinking"
-    scene.hear(refused, done("resp_other", "cancelled"))
+    scene.hear(REFUSED, done("resp_other", "cancelled"))
     assert scene.take_sent() == []
     scene.until(200.0)
     assert scene.names()[-2:] == ["thinking", "idle"]
+
+
+def asked_in_vain() -> Scene:
+    """Push-to-talk was handed over, and the server refused to answer beside another response."""
+    scene = connected().press().until(102.0).release().until(103.0).hear(REFUSED)
+    scene.take()
+    return scene
+
+
+def test_a_question_that_was_given_up_is_not_asked_again() -> None:
+    scene = asked_in_vain().until(150.0)
+    scene.take()
+    assert scene.hear(done("resp_other")).take_sent() == []
+
+
+def test_a_question_that_was_spoken_over_is_not_asked_again() -> None:
+    scene = asked_in_vain().hear(speech_started("item_2"), done("resp_other", "cancelled"))
+    assert scene.take_sent() == []
+
+
+def test_a_question_that_was_taken_back_is_not_asked_again() -> None:
+    scene = asked_in_vain().tap("side").hear(done("resp_other", "cancelled"))
+    assert scene.take_sent() == []
+
+
+def test_a_question_of_an_earlier_session_is_not_asked_in_the_next_one() -> None:
+    scene = asked_in_vain().down().until(110.0).up("sess_2")
+    assert scene.state == "ready"
+    scene.hear(done("resp_other"))
+    assert scene.take_sent() == []
 
 
 # -- push-to-talk --------------------------------------------------------------------------------------
@@ -495,6 +531,24 @@ def test_a_conversation_ends_when_nobody_speaks() -> None:
     assert scene.agent.status.cause == "time limit"
 
 
+def test_a_conversation_does_not_end_while_somebody_speaks() -> None:
+    scene = in_button_mode(conversation_idle_limit_s=60.0).tap().until(101.0)
+    scene.hear(speech_started()).until(200.0)
+    assert scene.state == "listening"
+    scene.hear(speech_stopped()).until(201.0).hear(created(), started()).sound().until(300.0)
+    assert scene.state == "speaking"
+    scene.hear(done(), stopped()).silence().until(359.0)
+    assert scene.state == "ready"
+
+
+def test_a_long_hold_asks_only_when_it_is_over() -> None:
+    scene = in_button_mode().press().until(140.0)
+    assert scene.state == "listening"
+    scene.release().until(141.0)
+    assert scene.take_sent() == [CLEAR_INPUT, COMMIT, CREATE]
+    assert not scene.told(Notice.NO_ANSWER)
+
+
 def test_a_tap_during_an_answer_stops_it() -> None:
     scene = in_button_mode().tap().until(101.0)
     speaking(scene, 105.0).tap().until(106.0)
@@ -524,6 +578,13 @@ def test_interrupting_before_the_answer_begins_cancels_it_when_it_does() -> None
     scene.take()
     scene.hear(created())
     assert scene.take_sent() == [CANCEL, CLEAR_OUTPUT]
+    assert scene.state == "ready"
+
+
+def test_interrupting_an_answer_before_it_sounds_lets_nothing_of_it_be_heard() -> None:
+    scene = asked(connected(), 103.0).hear(created())
+    scene.take()
+    assert scene.tap("side").take() == [Send(1, CANCEL), Send(1, CLEAR_OUTPUT), FlushPlayout()]
     assert scene.state == "ready"
 
 

@@ -50,6 +50,8 @@ def test_the_room_rings_for_a_while() -> None:
     audible.sound_ended(3.0)
     assert audible.fills_room
     assert audible.next_deadline() == 3.0 + TAIL_S
+    audible.tick(3.0 + TAIL_S - 0.01)
+    assert audible.fills_room
     audible.tick(3.0 + TAIL_S)
     assert not audible.fills_room
     assert audible.next_deadline() is None
@@ -81,6 +83,7 @@ def test_a_server_that_tells_nothing_is_given_a_pause_between_two_sentences() ->
     audible.sound_ended(3.0)
     assert audible.is_audible
     audible.sound_started("resp_1")
+    assert audible.next_deadline() is None
     audible.sound_ended(5.0)
     audible.tick(5.0 + PAUSE_S - 0.01)
     assert audible.is_audible
@@ -135,6 +138,7 @@ def test_a_new_session_knows_only_what_the_loudspeaker_does() -> None:
     assert audible.heard_id is None
     assert audible.newest_id is None
     audible.sound_ended(3.0)
+    assert audible.is_audible, "whether the next server tells what it plays is not known"
     audible.tick(3.0 + PAUSE_S)
     assert not audible.is_audible
 

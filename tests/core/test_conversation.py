@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from edge_agent.core.audible import Audible
@@ -76,6 +78,11 @@ def test_repeated_speech_started_is_still_the_same_person() -> None:
     assert turn_of(conversation) is Turn.PENDING
 
 
+def test_speaking_again_takes_the_question_back() -> None:
+    conversation = told(committed(), speech_started(), said.InputAudioBufferCleared())
+    assert conversation.turn is Turn.NOBODY
+
+
 def test_clearing_the_input_ends_the_speech() -> None:
     assert told(speech_started(), said.InputAudioBufferCleared()).turn is Turn.NOBODY
 
@@ -95,6 +102,7 @@ def test_a_response_that_stands_still_is_given_up_and_one_that_moves_is_not() ->
     conversation.see(delta("resp_other"), 12.0)
     assert conversation.next_deadline() == 10.0 + LIMIT_S
     assert conversation.tick(10.0 + LIMIT_S)
+    assert turn_of(conversation) is Turn.NOBODY
 
 
 def test_an_answer_that_sounds_is_never_given_up() -> None:
@@ -176,6 +184,15 @@ def test_an_answer_that_was_heard_to_its_end_before_it_is_done_is_not_waited_for
     assert turn_of(conversation) is Turn.NOBODY
 
 
+def test_that_holds_for_a_server_that_never_says_what_it_plays() -> None:
+    conversation = told(created())
+    conversation.sound_started(None, 2.0)
+    conversation.sound_ended(3.0)
+    conversation.tick(5.0)
+    conversation.see(done(), 6.0)
+    assert turn_of(conversation) is Turn.NOBODY
+
+
 def test_nobody_waits_for_sound_while_the_person_speaks_again() -> None:
     conversation = told(created(), speech_started(), done())
     conversation.person_stopped(2.0)
@@ -184,6 +201,11 @@ def test_nobody_waits_for_sound_while_the_person_speaks_again() -> None:
 
 def test_a_text_answer_ends_the_waiting() -> None:
     assert told(speech_stopped(), created(), done(parts=("output_text",))).turn is Turn.NOBODY
+
+
+@pytest.mark.parametrize("end", [stopped(), cleared()])
+def test_the_end_of_an_answer_ends_the_turn(end: said.ServerEvent) -> None:
+    assert told(started(), end).turn is Turn.NOBODY
 
 
 def test_a_late_end_of_an_old_answer_does_not_end_the_new_one() -> None:
@@ -232,6 +254,42 @@ def test_a_server_that_says_only_what_it_plays_is_understood() -> None:
     conversation = told(speech_started(), now=1.0)
     conversation.see(started(), 2.0)
     assert conversation.sound_started(None, 2.1) == TurnAnswered("resp_1", None)
+
+
+def test_sound_out_of_nowhere_is_no_answer() -> None:
+    assert new().sound_started(None, 1.0) is None
+
+
+def test_a_second_response_in_one_stretch_of_sound_is_not_waited_for() -> None:
+    conversation = told(created("resp_1"))
+    conversation.sound_started(None, 1.5)
+    for event in (done("resp_1"), created("resp_2"), done("resp_2")):
+        conversation.see(event, 2.0)
+    conversation.sound_ended(3.0)
+    conversation.tick(4.0)
+    assert conversation.turn is Turn.NOBODY
+
+
+ACTIVITIES: list[Callable[[Conversation], object]] = [
+    lambda conversation: conversation.touch(9.0),
+    lambda conversation: conversation.person_spoke(9.0),
+    lambda conversation: conversation.person_stopped(9.0),
+    lambda conversation: conversation.expect_answer(9.0),
+    lambda conversation: conversation.refuse_answer(9.0),
+    lambda conversation: conversation.sound_started(None, 9.0),
+    lambda conversation: conversation.sound_ended(9.0),
+    lambda conversation: conversation.cut_off(9.0),
+    lambda conversation: conversation.see(speech_started(), 9.0),
+    lambda conversation: conversation.see(committed(), 9.0),
+    lambda conversation: conversation.see(done(), 9.0),
+]
+
+
+@pytest.mark.parametrize("act", ACTIVITIES)
+def test_everything_that_people_notice_is_activity(act: Callable[[Conversation], object]) -> None:
+    conversation = told(speech_started())
+    act(conversation)
+    assert conversation.last_activity_at == 9.0
 
 
 def test_sound_ends_the_waiting_where_no_event_does() -> None:
