@@ -74,13 +74,17 @@ PRIORITY: tuple[Rule, ...] = (
         lambda f: not (f.microphone_works and f.loudspeaker_works),
     ),
     Rule(AgentState.SPEAKING, "an answer is audible", lambda f: f.turn is Turn.AGENT),
-    Rule(AgentState.MUTED, "muted", lambda f: f.muted),
-    Rule(AgentState.RECONNECTING, "the session ended", lambda f: f.link is LinkPhase.RECONNECT),
-    Rule(AgentState.CONNECTING, "there was no session yet", lambda f: f.link is LinkPhase.FIRST_CONNECT),
+    Rule(AgentState.MUTED, "somebody muted the microphone", lambda f: f.muted),
+    Rule(
+        AgentState.RECONNECTING,
+        "there was a session, and there is none",
+        lambda f: f.link is LinkPhase.RECONNECT,
+    ),
+    Rule(AgentState.CONNECTING, "there has been no session yet", lambda f: f.link is LinkPhase.FIRST_CONNECT),
     Rule(AgentState.LISTENING, "somebody speaks, or holds the talk button", lambda f: f.turn is Turn.PERSON),
     Rule(AgentState.THINKING, "an answer is due, or being made", lambda f: f.turn is Turn.PENDING),
     Rule(AgentState.IDLE, "nobody has started a conversation", lambda f: not f.in_conversation),
-    Rule(AgentState.READY, "always", lambda _: True),
+    Rule(AgentState.READY, "otherwise", lambda _: True),
 )
 """States in falling priority with their conditions. The last row always holds."""
 

@@ -37,13 +37,13 @@ TRANSITIONS: dict[TalkState, dict[TalkState, str]] = {
     TalkState.OPEN: {TalkState.OFF: "the conversation is ended", TalkState.HELD: "the talk button goes down"},
     TalkState.HELD: {
         TalkState.TAIL: "the talk button goes up",
-        TalkState.OPEN: "no utterance, or held too long; a conversation is on",
-        TalkState.OFF: "no utterance, or held too long; no conversation is on",
+        TalkState.OPEN: "forgotten, or too long, in a conversation",
+        TalkState.OFF: "forgotten, or too long, outside a conversation",
     },
     TalkState.TAIL: {
         TalkState.HELD: "the talk button goes down again",
-        TalkState.OPEN: "the utterance is handed over; a conversation is on",
-        TalkState.OFF: "the utterance is handed over; no conversation is on",
+        TalkState.OPEN: "handed over, in a conversation",
+        TalkState.OFF: "handed over, outside a conversation",
     },
 }
 """The legal moves and what makes them; any other is a bug."""

@@ -51,7 +51,7 @@ def test_every_combination_of_facts_is_some_state_and_every_state_occurs() -> No
 
 def test_the_last_row_always_holds() -> None:
     assert PRIORITY[-1].holds(CALM)
-    assert PRIORITY[-1].when == "always"
+    assert PRIORITY[-1].when == "otherwise"
 
 
 def test_every_row_says_when_it_holds() -> None:
