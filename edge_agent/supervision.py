@@ -30,10 +30,13 @@ class Supervisor:
         """How often to call :meth:`feed_watchdog`, in seconds; None if nobody watches this process."""
         return self._watchdog_interval_s
 
-    def ready(self, status: str) -> None:
-        """Say that the start, or a reload, is done."""
-        self._last_status = status
-        self._notify("READY=1", _status_field(status))
+    def ready(self, status: str | None = None) -> None:
+        """Say that the start, or a reload, is done. Without ``status`` the one that is shown stays."""
+        if status is None:
+            self._notify("READY=1")
+        else:
+            self._last_status = status
+            self._notify("READY=1", _status_field(status))
 
     def reloading(self) -> None:
         """Say that a reload has begun; :meth:`ready` is to follow.

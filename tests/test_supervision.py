@@ -72,6 +72,15 @@ def test_a_status_is_sent_once_until_it_changes(manager: Manager) -> None:
     assert manager.heard() == [["READY=1", "STATUS=ready"], ["STATUS=listening"], ["STATUS=ready"]]
 
 
+def test_a_reload_that_changed_nothing_leaves_the_status_alone(manager: Manager) -> None:
+    supervisor = Supervisor()
+    supervisor.ready("listening")
+    supervisor.reloading()
+    supervisor.ready()
+    supervisor.status("listening")
+    assert manager.heard()[2:] == [["READY=1"]]
+
+
 def test_a_status_with_line_breaks_stays_one_field(manager: Manager) -> None:
     Supervisor().status("refused:\nREADY=1\r\n\x85STOPPING=1")
     assert manager.heard() == [["STATUS=refused: READY=1 STOPPING=1"]]

@@ -30,7 +30,12 @@ POLL_S = 0.1
 CLONE = "/root/edge-agent"
 """Where a board has its clone of the repository."""
 
-_BOOT = Path(__file__).with_name("boot.sh")
+ENTER = Path(__file__).with_name("enter.sh")
+_INIT = (
+    *("env", "-i", "container=lxc", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"),
+    *("sh", "-c", 'exec "$@" </dev/console >/dev/console 2>&1', "sh"),
+    *("/lib/systemd/systemd", "--show-status=yes"),
+)
 _POWER_OFF_SIGNAL = signal.SIGRTMIN + 4
 """systemd(1): starts poweroff.target."""
 
@@ -53,10 +58,10 @@ class Board:
         started = time.monotonic()
         ours, theirs = pty.openpty()
         namespaces = ("--mount", "--propagation=private", "--pid", "--uts", "--ipc", "--net", "--cgroup")
-        boot = [str(_BOOT), str(self._root), str(self._work), os.ttyname(theirs)]
+        enter = [str(ENTER), str(self._root), str(self._work), os.ttyname(theirs), *_INIT]
         into_cgroup = ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', str(self._cgroup)]
         self._unshare = subprocess.Popen(
-            [*into_cgroup, "unshare", *namespaces, "--fork", "--kill-child", "bash", *boot],
+            [*into_cgroup, "unshare", *namespaces, "--fork", "--kill-child", "bash", *enter],
             stdin=subprocess.DEVNULL,
             stdout=theirs,
             stderr=theirs,

@@ -1,9 +1,15 @@
 #!/bin/bash
-# Becomes the systemd of a Debian root folder, as PID 1 of the namespaces that it was started in (see board.py).
+# Enters a Debian root folder and becomes COMMAND there. Runs as the first process of new mount, pid and other
+# namespaces; all that it mounts goes with them.
 #
-# usage: boot.sh LOWER WORK CONSOLE     LOWER: the root, never written to; WORK: folder for what is written; CONSOLE: a terminal
+# usage: enter.sh LOWER WORK CONSOLE COMMAND...
+#
+#   LOWER     the root folder; it is never written to
+#   WORK      folder for what is written
+#   CONSOLE   the terminal that becomes /dev/console, or /dev/null
 set -euo pipefail
 lower=$1 work=$2 console=$3
+shift 3
 root=$work/root
 
 mkdir -p "$work/upper" "$work/overlay" "$root"
@@ -23,6 +29,9 @@ done
 touch "$root/dev/console" # without a console systemd ends at once, silently
 mount --bind "$console" "$root/dev/console"
 mkdir -p "$root/dev/pts" "$root/dev/shm"
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts "$root/dev/pts"
+mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
+ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
 ln -s /proc/self/fd/0 "$root/dev/stdin"
 ln -s /proc/self/fd/1 "$root/dev/stdout"
@@ -34,5 +43,4 @@ mkdir -p oldroot
 pivot_root . oldroot
 umount -l /oldroot
 mount --make-rshared / # without it LoadCredential= gives an empty folder
-exec env -i container=lxc PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-    /lib/systemd/systemd --log-target=console --show-status=yes </dev/console >/dev/console 2>&1
+exec "$@"
