@@ -256,13 +256,15 @@ class Appliance:
             self._control.publish(LedShown(pattern.name, at_s))
 
     def _observe(self, event: Event) -> None:
-        if isinstance(event, ServerSaid) and self._control is not None:
+        if isinstance(event, ServerSaid):
             for line in self._transcripts.see(event.event):
-                self._publish_line(line)
+                self._show_line(line)
 
-    def _publish_line(self, line: Line) -> None:
-        assert self._control is not None
-        self._control.publish(Transcript(line.role, line.item_id, line.text, line.is_final))
+    def _show_line(self, line: Line) -> None:
+        if self._control is not None:
+            self._control.publish(Transcript(line.role, line.item_id, line.text, line.is_final))
+        if self._parts.log_transcripts and line.is_final:
+            logger.info("%s: %s", line.role, line.text, extra={"EDGE_ITEM_ID": line.item_id})
 
     def _saw_wire_type(self, wire_type: str) -> None:
         if self._control is not None:

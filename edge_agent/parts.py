@@ -77,6 +77,7 @@ class Parts:
     leds: tuple[LedSettings, ...]
     buttons: tuple[ButtonWiring, ...]
     control: ControlSettings | None
+    log_transcripts: bool
     secrets: tuple[str, ...]
     """Values that must never be seen, for the log's filter."""
 
@@ -122,6 +123,7 @@ def parts_of(config: schema.Config) -> Parts:
             ButtonWiring(button.name, button.pin, button.active_low, button.pull) for button in config.buttons
         ),
         control=_control(config.control),
+        log_transcripts=config.logging.transcripts,
         secrets=secrets,
     )
 
@@ -209,7 +211,13 @@ def _led(led: schema.Led | schema.PwmLed | schema.RgbLed) -> LedSettings:
 
 
 def _opus(opus: schema.Opus) -> OpusSettings:
-    return OpusSettings(bitrate_bps=opus.bitrate_bps, complexity=opus.complexity, fec=opus.fec, dtx=opus.dtx)
+    return OpusSettings(
+        bitrate_bps=opus.bitrate_bps,
+        complexity=opus.complexity,
+        fec=opus.fec,
+        expected_loss_percent=opus.expected_loss_percent,
+        dtx=opus.dtx,
+    )
 
 
 def _control(control: schema.Control) -> ControlSettings | None:
