@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable, Iterator
 
 from edge_agent.core.commands import CloseLink, Command, OpenLink
-from edge_agent.core.faults import Fault, FaultKind, Reaction, react
+from edge_agent.core.faults import Fault, Reaction, react
 from edge_agent.core.status import LinkPhase
 from edge_agent.errors import IllegalTransition
 
@@ -223,8 +223,7 @@ class Link:
     def _delay_s(self, fault: Fault) -> float:
         least_s = fault.retry_after_s
         if least_s is None:
-            is_rate_limit = fault.kind is FaultKind.HTTP_STATUS and fault.http_status == 429
-            least_s = RATE_LIMITED_FOR_S if is_rate_limit else 0.0
+            least_s = RATE_LIMITED_FOR_S if fault.http_status == 429 else 0.0
         return max(next(self._delays), min(least_s, RETRY_AFTER_CAP_S))
 
     def _set_state(self, new: LinkState) -> None:

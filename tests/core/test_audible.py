@@ -130,6 +130,14 @@ def test_cutting_off_a_server_that_tells_nothing_leaves_no_pause() -> None:
     assert not audible.is_audible
 
 
+def test_a_server_that_has_told_what_it_plays_needs_no_pause() -> None:
+    audible = telling()
+    audible.cut_off(2.0)
+    audible.sound_started("resp_1")
+    audible.sound_ended(3.0)
+    assert not audible.is_audible
+
+
 def test_a_new_session_knows_only_what_the_loudspeaker_does() -> None:
     audible = telling()
     audible.sound_started("resp_1")
