@@ -14,6 +14,7 @@ from edge_agent.errors import ExitCode
 
 SYSTEMD = Path(__file__).parent.parent / "systemd"
 UNIT = SYSTEMD / "edge-agent.service"
+SERVER_UNIT = SYSTEMD / "edge-agent-local.service"
 MAX_EXPOSURE = 1.5
 """Of 10, by ``systemd-analyze security``; systemd's own resolver has 2.2."""
 
@@ -28,19 +29,21 @@ def settings(path: Path) -> dict[str, list[str]]:
     return found
 
 
-def test_the_sandbox_is_tight() -> None:
-    command = ["systemd-analyze", "security", "--offline=true", str(UNIT)]
+@pytest.mark.parametrize("unit", [UNIT, SERVER_UNIT], ids=lambda path: path.name)
+def test_the_sandbox_is_tight(unit: Path) -> None:
+    command = ["systemd-analyze", "security", "--offline=true", str(unit)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    overall = re.search(r"Overall exposure level for edge-agent.service: ([0-9.]+)", ended.stdout)
+    overall = re.search(r"Overall exposure level for \S+: ([0-9.]+)", ended.stdout)
     assert overall is not None, ended.stdout
     assert float(overall[1]) <= MAX_EXPOSURE, ended.stdout
 
 
-def test_systemd_understands_every_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("original", [UNIT, SERVER_UNIT], ids=lambda path: path.name)
+def test_systemd_understands_every_line(original: Path, tmp_path: Path) -> None:
     program = tmp_path / "edge-agent"
     shutil.copy("/bin/true", program)
-    unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text().replace("/opt/edge-agent/current/bin/edge-agent", str(program)))
+    unit = tmp_path / original.name
+    unit.write_text(original.read_text().replace("/opt/edge-agent/current/bin/edge-agent", str(program)))
     command = ["systemd-analyze", "verify", "--man=no", str(unit)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     about_us = [

@@ -43,12 +43,11 @@ pcm.question { type pulse server "unix:/run/cards/native" device "mic" }
 pcm.answer { type pulse server "unix:/run/cards/native" device "spk.monitor" }
 """
 
-_SERVER = f"""\
-[Unit]
-Description=The embedded local server
+_SERVER_DROP_IN = f"""\
 [Service]
-ExecStart=/usr/local/bin/edge-agent serve --port 8765 --key-env BOARD_KEY
-Environment=BOARD_KEY={KEY} PYTHONUNBUFFERED=1
+ExecStart=
+ExecStart=/opt/edge-agent/current/bin/edge-agent serve --key-env BOARD_KEY
+Environment=BOARD_KEY={KEY}
 """
 
 CONFIGURATION_TEXT = """\
@@ -95,11 +94,11 @@ print(decoder.hyp().hypstr if decoder.hyp() else "")
 
 
 def install(board: Board) -> None:
-    """Bring sound cards and a server, run ``scripts/install`` as a person would, wait for a session."""
+    """Bring sound cards, a key and a configuration; run ``scripts/install``; wait for a session."""
     board.write("/etc/asound.conf", _ASOUND)
     board.write("/etc/pulse/client.conf.d/board.conf", "autospawn = no\nenable-shm = no\n")
     board.write("/etc/systemd/system/cards.service", _CARDS)
-    board.write("/etc/systemd/system/local-server.service", _SERVER)
+    board.write("/etc/systemd/system/edge-agent-local.service.d/board.conf", _SERVER_DROP_IN)
     board.write("/etc/systemd/system/edge-agent.service.d/board.conf", _DROP_IN)
     board.write("/usr/local/lib/board/sitecustomize.py", _STALL_ON_SIGNAL)
     board.write("/root/recognise.py", _RECOGNISE)
@@ -108,7 +107,6 @@ def install(board: Board) -> None:
     board.run("systemctl", "daemon-reload")
     board.run("systemctl", "start", "cards.service")
     run_install(board, "--key-file", "/root/key")
-    board.run("systemctl", "start", "local-server.service")
     wait_until_in_session(board)
 
 
