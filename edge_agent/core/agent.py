@@ -45,6 +45,11 @@ class Agent:
         """What the agent is doing now, computed afresh."""
         return Status(self._state, self._cause, self._link.session_id, self._dialogue.response_id)
 
+    @property
+    def is_muted(self) -> bool:
+        """Whether a person wants the microphone closed."""
+        return self._is_muted
+
     def next_deadline(self) -> float | None:
         """When :meth:`tick` must be called at the latest, or None."""
         parts = (self._link, self._dialogue, self._buttons)
@@ -119,7 +124,8 @@ class Agent:
             is_parked=is_parked,
             is_told=self._link.failed_alike,
         )
-        return [*self._say(self._dialogue.session_ended(now)), told]
+        was_up = session_id is not None
+        return [*(self._say(self._dialogue.session_ended(now)) if was_up else []), told]
 
     def _server_said(self, event: said.ServerEvent, now: float) -> list[Command]:
         fault = fault_in(event)

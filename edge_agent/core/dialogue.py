@@ -85,18 +85,17 @@ class Dialogue:
     # -- the session -------------------------------------------------------------------------------
 
     def session_opened(self, now: float) -> list[Reply]:
-        """A new session is open; it listens by itself."""
+        """A new session is open; its server listens unless it is told not to."""
         self._conversation.touch(now)
         return [*self._talk.link_up()]
 
     def session_ended(self, now: float) -> list[Reply]:
-        """The session is over: what it said last is not played to its end, and nothing else crosses over."""
-        flush: list[Reply] = [FlushPlayout()] if self._conversation.audible.is_audible else []
+        """The session is over, and nothing of it crosses over: what it said last is not played to its end."""
         self._conversation.cut_off(now)
         self._conversation = self._conversation.successor(now)
         self._request.settled()
         self._talk.forget()
-        return flush
+        return [FlushPlayout()]
 
     # -- the server --------------------------------------------------------------------------------
 

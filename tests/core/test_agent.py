@@ -682,6 +682,14 @@ def test_a_session_lost_while_speaking() -> None:
     assert scene.names()[-3:] == ["speaking", "reconnecting", "ready"]
 
 
+def test_what_waits_for_the_loudspeaker_does_not_outlive_the_session() -> None:
+    assert flushes(connected().down().take()) == 1
+
+
+def test_an_attempt_that_fails_has_nothing_to_flush() -> None:
+    assert flushes(Scene().down().take()) == 0
+
+
 def test_a_session_lost_while_somebody_talks_ends_the_talking() -> None:
     scene = in_button_mode().press().until(102.0).down()
     assert scene.state == "reconnecting"
@@ -778,6 +786,7 @@ def test_an_expired_session_is_replaced_at_once() -> None:
     assert [command for command in commands if not isinstance(command, Tell)] == [
         SetUplink(False),
         CloseLink(1),
+        FlushPlayout(),
         OpenLink(2),
     ]
     assert scene.up("sess_2").state == "ready"
