@@ -204,7 +204,5 @@ def test_an_uninstallation_leaves_the_configuration_and_nothing_else(board: Boar
     assert board.read(service.CONFIGURATION) == service.CONFIGURATION_TEXT
     for path in ("/opt/edge-agent", "/usr/local/bin/edge-agent", f"/usr/local/lib/systemd/system/{UNIT}"):
         assert board.run("test", "-e", path, check=False).returncode == 1
-    service.run_install(board)
-    service.wait_until_in_session(board)
     board.run("/root/edge-agent/scripts/uninstall", "--purge")
     assert board.run("test", "-e", "/etc/edge-agent", check=False).returncode == 1
