@@ -562,6 +562,12 @@ def test_an_open_conversation_goes_on_in_the_next_session() -> None:
     assert scene.state == "ready"
 
 
+def test_a_conversation_idles_anew_from_a_new_session_on() -> None:
+    scene = in_button_mode(conversation_idle_limit_s=60.0).tap().until(110.0).down().until(150.0).up("sess_2")
+    assert scene.until(209.0).state == "ready"
+    assert scene.until(210.0).state == "idle"
+
+
 def test_a_new_session_is_deaf_where_nobody_talks() -> None:
     assert Scene(settings(mode=Mode.BUTTON)).up().take_sent() == [OFF]
 

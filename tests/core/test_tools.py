@@ -35,6 +35,7 @@ def test_the_calls_of_a_cancelled_response_are_answered_too() -> None:
 def test_a_response_without_calls_needs_no_answer() -> None:
     assert answered(Item(type="message")) == []
     assert answered(call(None)) == []
+    assert answered(Item(type="function_call_output", call_id="call_1")) == []
 
 
 def test_a_call_that_waits_for_consent_is_refused() -> None:
