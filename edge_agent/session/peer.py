@@ -71,7 +71,7 @@ class Peer:
         self._readers: list[asyncio.Task[None]] = []
         self._bug: BaseException | None = None
         # An empty list means no STUN at all; None would mean a public STUN server of somebody else.
-        self._connection = RTCPeerConnection(
+        self._connection = _Connection(
             RTCConfiguration(
                 iceServers=[_ice_server(server) for server in ice_servers],
                 bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
@@ -257,6 +257,17 @@ class Peer:
             fault = Fault(FaultKind.CLOSED, f"the server ended the connection ({what})")
         self._messages.end(fault)
         self._open_or_ended.set()
+
+
+class _Connection(RTCPeerConnection):
+    """aiortc's own, with somebody to see how its connecting ends: it starts a task that nobody awaits."""
+
+    async def _RTCPeerConnection__connect(self) -> None:
+        try:
+            await super()._RTCPeerConnection__connect()  # type: ignore[misc]  # private, by its mangled name
+        except InvalidStateError as error:
+            # The connection was closed in the middle of it; whoever did that knows.
+            logger.debug("connecting was broken off: %s", error)
 
 
 async def _drain(track: MediaStreamTrack) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import threading
 import time
@@ -202,3 +203,17 @@ async def test_close_that_hangs_is_given_up(
         await peer.close(0.05)
     assert "did not close" in caplog.text
     await peer.close(1.0)
+
+
+async def test_connecting_that_is_broken_off_leaves_no_complaint() -> None:
+    complaints: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, complaint: complaints.append(complaint))
+    peer = Peer((), FakeSound())
+    await peer.make_offer()
+    await peer.accept(OPENAI_ANSWER)
+    for transport in peer._connection._RTCPeerConnection__iceTransports:  # type: ignore[attr-defined] # a lever
+        await transport.stop()
+    await peer.close(5.0)
+    await eventually(lambda: asyncio.all_tasks() == {asyncio.current_task()})
+    gc.collect()
+    assert complaints == []
