@@ -77,6 +77,9 @@ STANDSTILL_LIMIT_S = 5.0
 """Every part comes round within a second or so, retries of a missing device included; this allows for a
 machine that is busy with something else."""
 
+THREAD_POLL_S = 0.005
+"""Half a period: how often to look whether a sound thread has ended."""
+
 LEVEL_PERIOD_S = 0.2
 """Five times a second is what an eye follows."""
 
@@ -84,11 +87,15 @@ P = ParamSpec("P")
 
 
 class Appliance:
-    """Built from ``parts``; :meth:`run` brings it to life until ``stop`` is set."""
+    """Built from ``parts``; :meth:`run` brings it to life until ``stop`` is set.
 
-    def __init__(self, parts: Parts, supervisor: Supervisor) -> None:
+    ``starts_muted``: the microphone is closed until somebody opens it.
+    """
+
+    def __init__(self, parts: Parts, supervisor: Supervisor, *, starts_muted: bool = False) -> None:
         self._parts = parts
         self._supervisor = supervisor
+        self._starts_muted = starts_muted
         self._agent = Agent(parts.agent_settings, parts.new_delays)
         self._runner = Runner(self._agent, self._perform, self._show, self._observe)
         self._transcripts = Transcripts()
@@ -109,6 +116,11 @@ class Appliance:
             self._from_thread(self._from_sound),
             self._from_thread(self._crashed),
         )
+
+    @property
+    def is_muted(self) -> bool:
+        """Whether a person wants the microphone closed."""
+        return self._agent.is_muted
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
         """Live until ``stop`` is set. Raises what a sound thread or a task died of."""
@@ -144,13 +156,21 @@ class Appliance:
         cleanup.push_async_callback(self._control.close)
 
     def _start_threads(self, cleanup: contextlib.AsyncExitStack) -> None:
+        if self._starts_muted:
+            self._capture.set_enabled(False)
+            self._runner.post(MuteRequested(True))
         for thread in (self._capture, self._playback):
             cleanup.push_async_callback(self._stop_thread, thread)
             thread.start()
 
     async def _stop_thread(self, thread: Capture | Playback) -> None:
-        if not await asyncio.to_thread(thread.stop, THREAD_LIMIT_S):
-            logger.error("the %s thread did not end within %.0f s", type(thread).__name__, THREAD_LIMIT_S)
+        """End a sound thread. Polled: a thread that waits for it would stay in the loop's executor."""
+        deadline = self._loop.time() + THREAD_LIMIT_S
+        while not thread.stop(0.0):
+            if self._loop.time() > deadline:
+                logger.error("the %s thread did not end within %.0f s", type(thread).__name__, THREAD_LIMIT_S)
+                return
+            await asyncio.sleep(THREAD_POLL_S)
 
     async def _live(
         self, tasks: asyncio.TaskGroup, leds: Leds, stop: asyncio.Event, ready: Callable[[], None]

@@ -67,27 +67,32 @@ class _Process:
         finally:
             for number in handlers:
                 loop.remove_signal_handler(number)
+                signal.signal(number, signal.SIG_IGN)  # it is ending; one more must not break that off
 
     async def _run_appliances(self, config: Config, parts: Parts) -> ExitCode:
         self._next = (config, parts)
+        is_muted = False
         while self._next is not None:
             config, parts = self._next
             self._next = None
             self._stop_appliance.clear()
             self._configure_logging(config, parts)
+            appliance = Appliance(parts, self._supervisor, starts_muted=is_muted)
             try:
-                await Appliance(parts, self._supervisor).run(self._stop_appliance, self._is_ready)
+                await appliance.run(self._stop_appliance, self._is_ready)
             except ControlError as error:
                 logger.error("%s", error)
                 return ExitCode.BUSY
             except EdgeAgentError as error:
                 logger.error("%s", error)
                 return ExitCode.FAILED
+            is_muted = appliance.is_muted  # a reload must not open a microphone that a person has closed
         journal.tell(Notice.STOPPED, "edge-agent stopped")
         return ExitCode.OK
 
     def _is_ready(self) -> None:
         """The loops run: from here on the collector has nothing of the start-up to look through again."""
+        gc.unfreeze()  # after a reload: what was frozen with the appliance before is garbage by now
         gc.collect()
         gc.freeze()
         self._supervisor.ready("started")

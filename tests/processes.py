@@ -237,7 +237,8 @@ class Daemon:
             "output": f"file:{self.loudspeaker}",
             **config.get("sound", {}),
         }
-        self.write_config({**config, "sound": sound, "control": control})
+        self.config: dict[str, Any] = {**config, "sound": sound, "control": control}
+        self.write_config(self.config)
         if not self.microphone.exists():
             os.mkfifo(self.microphone)
         self._pipe = os.open(self.microphone, os.O_RDWR | os.O_NONBLOCK)
@@ -303,6 +304,7 @@ def running_daemon(
             yield daemon
         finally:
             daemon.close()
+            sys.stderr.write(daemon.process.output + "\n")  # pytest shows it if the test fails
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

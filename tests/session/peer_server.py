@@ -156,8 +156,9 @@ def silent(call: Call, event: Json) -> None:
 class PeerServer:
     """The server. ``async with PeerServer() as server`` runs it; leaving ends all of it."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, port: int = 0) -> None:
         self._tls = tls
+        self._port = port
         self.url = ""
         self.requests: list[Request] = []
         self.calls: list[Call] = []
@@ -179,7 +180,7 @@ class PeerServer:
         app.router.add_route("*", "/{path:.*}", self._dispatch)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls)
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self._tls)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"{'https' if self._tls else 'http'}://{host}:{port}"
