@@ -57,6 +57,7 @@ def main() -> int:
     parser.add_argument("suite", choices=SUITES)
     parser.add_argument("--user", action="store_true", help="as a user with sudo instead of as root")
     parser.add_argument("--step", action="append", choices=STEPS, help="only this step; may be repeated")
+    parser.add_argument("--command", help="a shell command to run in the clone, instead of all steps")
     arguments = parser.parse_args()
     work = CACHE / "fresh" / arguments.suite
     remove_tree(work)
@@ -69,8 +70,9 @@ def main() -> int:
         if arguments.user:
             variables = " ".join(registry_environment())
             _run_step(root, work, "make a user", BECOME_USER % {"variables": variables}, user=False)
-        for name in arguments.step or STEPS:
-            if not _run_step(root, work, name, STEPS[name], user=arguments.user):
+        steps = {"command": arguments.command} if arguments.command else STEPS
+        for name in arguments.step or steps:
+            if not _run_step(root, work, name, steps[name], user=arguments.user):
                 return 1
     finally:
         remove_tree(work)
