@@ -95,6 +95,25 @@ def test_steps_that_work_keep_stdout_for_what_follows(tmp_path: Path) -> None:
     assert "loud" in (tmp_path / "log").read_text()
 
 
+@pytest.mark.parametrize(
+    ("machine", "is_packaged", "is_313", "wants"),
+    [
+        ("aarch64", True, True, True),
+        ("aarch64", True, False, False),
+        ("aarch64", False, True, False),
+        ("x86_64", True, True, False),
+    ],
+    ids=["Raspberry Pi OS 13", "Raspberry Pi OS 12: a wheel exists", "Debian 13", "PC"],
+)
+def test_the_pin_library_comes_from_the_system_only_where_no_wheel_exists(
+    machine: str, is_packaged: bool, is_313: bool, wants: bool
+) -> None:
+    system = f"uname() {{ echo {machine}; }}; apt-cache() {{ {str(is_packaged).lower()}; }}; "
+    python = str(is_313).lower()  # true(1) and false(1) answer the question for the version as Python would
+    ended = run(f"{system} source scripts/steps.sh; wants_system_lgpio {python}")
+    assert (ended.returncode == 0) == wants
+
+
 @pytest.mark.parametrize("script", ["install", "uninstall", "setup", "lock"])
 def test_wrong_arguments_are_answered_with_the_usage(script: str) -> None:
     ended = run(f"scripts/{script} --no-such-option")

@@ -145,10 +145,13 @@ def test_a_bad_configuration_at_the_start_is_not_tried_again_and_again(board: Bo
     board.run("systemctl", "restart", UNIT, check=False)
     wait_until(lambda: board.properties(UNIT, "ActiveState")["ActiveState"] == "failed", 10, "it has failed")
     shown = board.properties(UNIT, "ExecMainStatus", "NRestarts")
+    refused = [entry for entry in service.entries(board) if "did you mean always-on" in entry["MESSAGE"]][-1]
     board.write(service.CONFIGURATION, service.CONFIGURATION_TEXT)
     board.run("systemctl", "reset-failed", UNIT)
     board.run("systemctl", "start", UNIT)
     assert shown == {"ExecMainStatus": "78", "NRestarts": "0"}
+    assert refused["MESSAGE"].startswith(f"{service.CONFIGURATION}:1:7: mode: expected")
+    assert int(refused["PRIORITY"]) <= 4
     service.wait_until_in_session(board)
 
 
