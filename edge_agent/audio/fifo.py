@@ -19,12 +19,15 @@ from edge_agent.audio.pace import Pacer
 from edge_agent.core.pcm import BYTES_PER_S, PERIOD_BYTES, SAMPLE_BYTES, SILENCE
 from edge_agent.errors import AudioDeviceError
 
+LARGEST_PIPE_BYTES = 1024 * 1024
+"""What a process without privileges may make a pipe hold (/proc/sys/fs/pipe-max-size, pipe(7))."""
+
 
 class FifoInput:
     """A microphone that another process feeds; silence when nobody writes. Never waits for a writer.
 
-    The pipe is made (for its owner alone) if it is missing. Raises AudioDeviceError if the path is something
-    else.
+    What was written before it was opened is not heard: a person may have closed it. The pipe is made (for its
+    owner alone) if it is missing. Raises AudioDeviceError if the path is something else.
     """
 
     xruns = 0
@@ -34,6 +37,11 @@ class FifoInput:
         self._pending = bytearray()
         self._pacer = Pacer()
         self._fd = _open_fifo(path, os.O_RDONLY)
+        try:
+            self._take(LARGEST_PIPE_BYTES)
+        except AudioDeviceError:
+            self.close()
+            raise
 
     def read(self) -> bytes:
         """Wait one period and return what the pipe has, else silence.

@@ -67,6 +67,15 @@ def test_what_is_written_is_heard_bit_by_bit(microphone: FifoInput, writer: int)
     assert [microphone.read() for _ in BLOCKS] == BLOCKS
 
 
+def test_what_was_written_before_is_not_heard(path: Path, microphone: FifoInput, writer: int) -> None:
+    fill(writer)
+    reopened = FifoInput(path)
+    assert reopened.read() == SILENCE
+    os.write(writer, BLOCKS[0])
+    assert reopened.read() == BLOCKS[0]
+    reopened.close()
+
+
 def test_nobody_writing_is_silence_at_real_time(microphone: FifoInput) -> None:
     began_s = time.monotonic()
     assert {microphone.read() for _ in range(10)} == {SILENCE}
