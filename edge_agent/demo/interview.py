@@ -112,6 +112,9 @@ class Interview:
         return len(self.record.turns) > turns_before and self.record.is_ready
 
     def _is_written_down(self) -> bool:
+        """Whether nothing more is expected of the turns: texts may come late, and LEDs follow their state."""
+        if len(self.record.leds) < len(self.record.states):
+            return False
         answered = [turn for turn in self.record.turns if turn.is_answered]
         return all(turn.user is not None and turn.assistant is not None for turn in answered)
 

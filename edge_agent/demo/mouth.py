@@ -15,7 +15,7 @@ from edge_agent.demo.errors import DemoError
 
 QUESTIONS = (
     "what time is it",
-    "what is seven plus five",
+    "what is seven plus eight",
     "what can you do",
     "what day is it today",
     "what is nine times eight",
