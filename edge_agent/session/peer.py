@@ -1,15 +1,16 @@
 """One WebRTC peer connection: offer, answer, one event channel, sound both ways, an end. Knows no HTTP.
 
 The only file with aiortc's peer connection. What it has to know of aiortc 1.16: a handler that raises closes
-the whole connection, so every handler here is one guarded call; a remote track that nobody reads grows
-without bound, so it is always read; ``disconnected`` does not exist, and an end may show as any of: channel
-closed, track ended, a state of ICE or DTLS.
+the whole connection, so every handler here is one guarded call; so does text that is not UTF-8, which is
+therefore marked; a remote track that nobody reads grows without bound, so it is always read; ``disconnected``
+does not exist, and an end may show as any of: channel closed, track ended, a state of ICE or DTLS.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 import aioice.ice
 import av
@@ -41,6 +42,9 @@ FOREIGN_CHANNELS_LIMIT = 4
 
 SEND_BUFFER_LIMIT_BYTES = 1024 * 1024
 """Events that may wait for a path that does not carry them. Overflow rule: the newest is refused."""
+
+WEBRTC_STRING = 51
+"""Payload protocol identifier of text messages (RFC 8831 section 8)."""
 
 SAMPLE_RATE_HZ = 48_000
 SAMPLE_BYTES = 2
@@ -87,6 +91,7 @@ class Peer:
         # Before the offer, so that it is part of it, and with its handlers in the same breath, because the
         # first event may arrive in the same turn of the loop as "open".
         self._channel = self._connection.createDataChannel(EVENTS_CHANNEL_LABEL)
+        _take_text_that_is_none(self._connection.sctp)
         self._channel.on("message", self._messages.put)
         self._channel.on("open", self._channel_open)
         self._channel.on("close", self._channel_closed)
@@ -268,6 +273,31 @@ class _Connection(RTCPeerConnection):
         except InvalidStateError as error:
             # The connection was closed in the middle of it; whoever did that knows.
             logger.debug("connecting was broken off: %s", error)
+
+
+def _take_text_that_is_none(sctp: Any) -> None:
+    """Hand on text messages that are not UTF-8 with what is wrong marked in them, for the decoder to refuse.
+
+    aiortc decodes them where nothing catches the error, which would close the connection.
+    """
+    receive = sctp._data_channel_receive
+
+    async def receive_any_text(stream_id: int, protocol: int, data: bytes) -> None:
+        channel = sctp._data_channels.get(stream_id)
+        if protocol != WEBRTC_STRING or channel is None or _is_utf_8(data):
+            await receive(stream_id, protocol, data)
+        else:
+            channel.emit("message", data.decode(errors="surrogateescape"))
+
+    sctp._data_channel_receive = receive_any_text
+
+
+def _is_utf_8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 async def _drain(track: MediaStreamTrack) -> None:

@@ -313,17 +313,21 @@ async def test_last_words_before_the_close_are_heard(server: PeerServer) -> None
     assert bench.said() == ["session.created", "response.done"]
 
 
-async def test_text_that_is_not_utf_8_ends_the_session_once(server: PeerServer) -> None:
+# Messages
+
+
+async def test_text_that_is_not_utf_8_is_counted_and_the_session_lives(server: PeerServer) -> None:
     bench = Bench(server)
     await bench.up()
     channel = server.call.channel
     assert channel is not None
-    channel.transport._data_channel_queue.append((channel, 51, b"\xff\xfe"))
+    channel.transport._data_channel_queue.append((channel, 51, b'{"type":"\xff\xfe"}'))
     await channel.transport._data_channel_flush()
-    assert (await bench.fault()).kind is FaultKind.CLOSED
-
-
-# Messages
+    server.call.say({"type": "input_audio_buffer.cleared"})
+    await eventually(lambda: bench.said() == ["session.created", "input_audio_buffer.cleared"])
+    assert bench.session.malformed == 1
+    assert bench.malformed == ["not Unicode text"]
+    await bench.session.hang_up()
 
 
 async def test_odd_messages_are_counted_and_the_session_lives(server: PeerServer) -> None:
