@@ -13,8 +13,8 @@ from edge_agent.core import reports
 from edge_agent.core.buttons import Buttons, Intent
 from edge_agent.core.commands import Command, FlushPlayout, Send, SetCapture, SetUplink, Tell
 from edge_agent.core.dialogue import Dialogue, Reply
-from edge_agent.core.faults import Fault, fault_in, is_benign
-from edge_agent.core.link import Link
+from edge_agent.core.faults import Fault, FaultKind, fault_in, is_benign
+from edge_agent.core.link import UNANSWERED_LIMIT, Link
 from edge_agent.core.settings import AgentSettings
 from edge_agent.core.status import AgentState, Facts, LinkPhase, Status, state_of
 from edge_agent.protocol import client_events as ask
@@ -72,7 +72,7 @@ class Agent:
         """Apply whatever is due; afterwards :meth:`next_deadline` lies in the future."""
         commands = [
             *self._because("talk button", self._say(self._dialogue.finish_talk(now))),
-            *self._because("time limit", self._say(self._dialogue.tick(now))),
+            *self._because("time limit", self._lose_patience(now)),
             *self._because("next try", self._link.tick(now)),
             *self._because("button", self._obey(self._buttons.tick(now), now)),
         ]
@@ -138,6 +138,17 @@ class Agent:
         response_id = event.response.id if isinstance(event, said.ResponseDone) else ""
         told = [] if is_benign(fault) else [reports.server_trouble(fault, response_id)]
         return [*told, *self._say(self._dialogue.server_said(event, now))]
+
+    def _lose_patience(self, now: float) -> list[Command]:
+        """Give up what has not come in time, and a session from which nothing comes any more."""
+        commands = self._say(self._dialogue.tick(now))
+        unanswered = self._dialogue.unanswered_turns
+        if unanswered < UNANSWERED_LIMIT or not self._link.is_up:
+            return commands
+        fault = Fault(FaultKind.UNANSWERED, f"the server left {unanswered} turns in a row unanswered")
+        session_id = self._link.session_id
+        closing = self._link.trouble(fault, now)
+        return [*commands, *closing, *self._without_link(fault, session_id, now)]
 
     def _device_lost(self, device: happened.Device, reason: str, now: float) -> list[Command]:
         self._lost_devices.add(device)

@@ -37,6 +37,8 @@ class Dialogue:
         self._talk = Talk(settings)
         self._request = Request()
         self._tool_rounds = 0
+        self.unanswered_turns = 0
+        """Turns in a row that this session has left without an answer."""
 
     @property
     def turn(self) -> Turn:
@@ -76,6 +78,7 @@ class Dialogue:
         replies: list[Reply] = []
         if self._conversation.tick(now):
             self._request.settled()
+            self.unanswered_turns += 1
             replies += [reports.no_answer(self._settings.answer_limit_s), ask.ResponseCancel()]
         idle_at = self._idle_deadline()
         if idle_at is not None and now >= idle_at:
@@ -95,6 +98,7 @@ class Dialogue:
         self._conversation = self._conversation.successor(now)
         self._request.settled()
         self._talk.forget()
+        self.unanswered_turns = 0
         return [FlushPlayout()]
 
     # -- the server --------------------------------------------------------------------------------
@@ -149,6 +153,8 @@ class Dialogue:
         self._tool_rounds = self._tool_rounds + 1 if answers else 0
         goes_on = bool(answers) and response.status == "completed" and self._tool_rounds <= tools.ROUNDS_LIMIT
         is_retry = self._request.response_done()
+        if response.status == "completed" and self.turn is Turn.NOBODY:
+            self.unanswered_turns = 0  # an answer without sound is one, too
         if not goes_on and not is_retry:
             return [*answers]
         if not is_retry:
@@ -161,7 +167,10 @@ class Dialogue:
     def sound_started(self, voice_ended_at: float | None, now: float) -> list[Reply]:
         """The loudspeaker became audible; the person's voice ended at ``voice_ended_at``, if known."""
         answer = self._conversation.sound_started(voice_ended_at, now)
-        return [] if answer is None else [reports.answered(answer)]
+        if answer is None:
+            return []
+        self.unanswered_turns = 0
+        return [reports.answered(answer)]
 
     def sound_ended(self, now: float) -> None:
         """The loudspeaker has fallen silent."""

@@ -28,6 +28,7 @@ class FaultKind(enum.Enum):
     CLOSED = "closed"  # the server ended the connection
     LOST = "lost"  # the connection ended without a word
     EXPIRED = "expired"  # the session reached its maximum age
+    UNANSWERED = "unanswered"  # the session lives, but turn after turn is not answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ _BY_KIND = {
     FaultKind.CLOSED: Reaction.BACK_OFF,
     FaultKind.LOST: Reaction.BACK_OFF,
     FaultKind.EXPIRED: Reaction.RENEW,
+    FaultKind.UNANSWERED: Reaction.RENEW,
     FaultKind.SETUP_REFUSED: Reaction.STOP_AND_TELL,
 }
 

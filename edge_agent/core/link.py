@@ -41,6 +41,10 @@ TRANSIENT_LIMIT = 3
 TRANSIENT_WINDOW_S = 60.0
 """So many passing server errors in so short a time mean that this session is broken."""
 
+UNANSWERED_LIMIT = 2
+"""So many turns in a row without an answer mean the same, although nobody reports an error: once may be bad
+luck, but a server whose sound has failed keeps a connection that looks healthy for ever."""
+
 WAKE_SPACING_S = 2.0
 """A person may cut a wait short, but not more often than this."""
 

@@ -51,6 +51,7 @@ CLEAR_OUTPUT = ask.OutputAudioBufferClear()
 REFUSED = error("conversation_already_has_active_response")
 COMMIT = ask.InputAudioBufferCommit()
 CREATE = ask.ResponseCreate()
+ANSWER_LIMIT_S = settings().answer_limit_s
 
 
 def asked(scene: Scene, at: float) -> Scene:
@@ -155,6 +156,40 @@ def test_a_response_that_never_comes_is_given_up_and_told() -> None:
     (told,) = scene.told(Notice.NO_ANSWER)
     assert told.text == "the server did not answer within 15 s; giving up this turn"
     assert scene.agent.status.cause == "time limit"
+
+
+def unanswered(scene: Scene) -> Scene:
+    """Somebody asks, and the answer's sound never comes."""
+    asked(scene, scene.now + 3.0).hear(created(), done())
+    return scene.until(scene.now + ANSWER_LIMIT_S)
+
+
+def test_a_second_unanswered_turn_in_a_row_ends_the_session() -> None:
+    scene = unanswered(connected())
+    assert not closes(scene.take())
+    assert closes(unanswered(scene).take()) == [1]
+    assert scene.state == "reconnecting"
+    (told,) = scene.told(Notice.SESSION_ENDED)
+    assert told.text == ("the session ended: the server left 2 turns in a row unanswered (next try in 1.0 s)")
+    assert told.fields == {"EDGE_ERROR_CODE": "unanswered", "EDGE_SESSION_ID": "sess_1"}
+    assert unanswered(scene.until(scene.now + 1.0).up()).state == "ready"
+
+
+def test_unanswered_turns_are_counted_from_the_last_answer() -> None:
+    scene = unanswered(connected())
+    speaking(scene, scene.now + 5.0).hear(done(), stopped()).silence()
+    scene = unanswered(scene)
+    asked(scene, scene.now + 3.0).hear(created(), done(parts=("output_text",)))
+    assert not closes(unanswered(scene).take())
+    assert scene.state == "ready"
+
+
+def test_what_is_cancelled_is_no_answer() -> None:
+    scene = connected()
+    for _ in range(2):
+        asked(scene, scene.now + 3.0).hear(created())
+        scene.until(scene.now + ANSWER_LIMIT_S).hear(done(status="cancelled", output=()))
+    assert closes(scene.take()) == [1]
 
 
 def test_an_answer_without_its_stop_ends_when_the_loudspeaker_stays_silent() -> None:

@@ -33,6 +33,7 @@ CASES: list[tuple[Fault, Reaction]] = [
     (Fault(FaultKind.CLOSED, "bye"), BACK_OFF),
     (Fault(FaultKind.LOST, "silence"), BACK_OFF),
     (Fault(FaultKind.EXPIRED, "an hour"), RENEW),
+    (Fault(FaultKind.UNANSWERED, "twice"), RENEW),
     (Fault(FaultKind.CLOSED, "an hour", "session_expired"), RENEW),
     (Fault(FaultKind.ERROR_EVENT, "an hour", "session_expired"), RENEW),
     (Fault(FaultKind.SETUP_REFUSED, "no such voice", "invalid_value"), STOP),
