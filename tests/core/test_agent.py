@@ -579,6 +579,7 @@ def test_a_conversation_does_not_end_while_somebody_speaks() -> None:
 def test_a_long_hold_asks_only_when_it_is_over() -> None:
     scene = in_button_mode().press().until(140.0)
     assert scene.state == "listening"
+    assert scene.agent.next_deadline() == 100.0 + LONGEST_TALK_S
     scene.release().until(141.0)
     assert scene.take_sent() == [CLEAR_INPUT, COMMIT, CREATE]
     assert not scene.told(Notice.NO_ANSWER)
@@ -666,8 +667,10 @@ def test_mute_in_the_middle_of_speech_forgets_it() -> None:
 
 
 def test_muting_twice_is_muting_once() -> None:
-    scene = connected().event(happened.MuteRequested(True))
-    scene.take()
+    scene = connected()
+    assert not scene.agent.is_muted
+    scene.event(happened.MuteRequested(True)).take()
+    assert scene.agent.is_muted
     assert scene.event(happened.MuteRequested(True)).take() == []
 
 

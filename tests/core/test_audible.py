@@ -138,6 +138,14 @@ def test_a_server_that_has_told_what_it_plays_needs_no_pause() -> None:
     assert not audible.is_audible
 
 
+def test_a_server_that_tells_only_the_end_tells_too() -> None:
+    audible = Audible(TAIL_S)
+    audible.sound_started("resp_1")
+    audible.server_ended("resp_1")
+    audible.sound_ended(3.0)
+    assert not audible.is_audible
+
+
 def test_a_new_session_knows_only_what_the_loudspeaker_does() -> None:
     audible = telling()
     audible.sound_started("resp_1")
