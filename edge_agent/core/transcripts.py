@@ -1,4 +1,4 @@
-"""What was said, as far as the server tells: lines of text for a live view. Never written to a log by itself."""
+"""What was said, as far as the server tells: lines of text for a live view, never logged by themselves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ITEMS_KEPT = 32
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What one item says so far. ``role`` is ``user`` or ``assistant``; a final line does not change any more."""
+    """What one item says so far. ``role`` is ``user`` or ``assistant``; a final line changes no more."""
 
     role: str
     item_id: str
