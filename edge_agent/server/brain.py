@@ -213,7 +213,10 @@ def _calculate(said: re.Match[str], _: datetime) -> Reply | None:
     }[operation]()
     if abs(result) > MAX_SPOKEN:
         return Say("That number is too big for me.")
-    return Say(f"The answer is {_decimal(result)}.")
+    kind = (
+        "the number " if result >= 0 and result.denominator == 1 else ""
+    )  # "is two" sounds like "is to you"
+    return Say(f"The answer is {kind}{_decimal(result)}.")
 
 
 def _decimal(number: Fraction) -> str:

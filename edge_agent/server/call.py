@@ -201,20 +201,21 @@ class Call:
     # Faults
 
     def _commit_connection_faults(self) -> None:
-        self._take_habits()
-        if slow := self._staff.stage.take(SlowChannel):
-            self._outgoing.delay_s = slow.delay_s
-            if slow.open_after_s:
-                open_channels_late(self._pc, slow.open_after_s, self._keep_task)
+        slow = self._take_habits()
+        if slow and slow.open_after_s:
+            open_channels_late(self._pc, slow.open_after_s, self._keep_task)
 
-    def _take_habits(self) -> None:
+    def _take_habits(self) -> SlowChannel | None:
         """Take the faults that last for the whole call; those of an earlier scenario end."""
         stage = self._staff.stage
+        slow = stage.take(SlowChannel)
+        self._outgoing.delay_s = slow.delay_s if slow else 0.0
         late = stage.take(LateStopped)
         self._outgoing.late_stopped_s = late.delay_s if late else None
         self._outgoing.hides_output_events = stage.take(NoOutputEvents) is not None
         if self._track.idle is not Idle.STOPPED:
             self._track.idle = Idle.PAUSE if stage.take(PauseRtp) else Idle.SILENCE
+        return slow
 
     def _take_timed_faults(self) -> None:
         loop = asyncio.get_running_loop()

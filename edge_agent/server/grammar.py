@@ -16,7 +16,7 @@ _RULES = {
     "teens": " | ".join(ONES[10:]),
     "tens": " | ".join(TENS),
     "below": "<ones> | <teens> | <tens> [<ones>]",
-    "number": "zero | <below> | <ones> hundred [[and] <below>] | [one | a] thousand",
+    "number": "zero | <below> | <ones> hundred [[and] <below>] | a hundred | (one | a) thousand",
     "operation": "plus | minus | times | multiplied by | divided by",
     "sum": "(what is | what's | how much is) <number> <operation> <number>",
     "unit": "second | seconds | minute | minutes | hour | hours",
