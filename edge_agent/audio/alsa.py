@@ -254,7 +254,7 @@ class _PaceCheck:
 
 def _open_handle(direction: int, name: str, periods: int) -> PcmHandle:
     """Open a device with the first channel count that it takes; what it took is still to be compared."""
-    _tame_alsa_lib()
+    _silence_alsa_lib()
     for channels in CHANNEL_CHOICES:
         try:
             handle: PcmHandle = alsaaudio.PCM(
@@ -301,22 +301,18 @@ def _whole(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _log_alsa_lib(file: bytes, line: int, function: bytes, code: int, text: bytes) -> None:
-    logger.debug("alsa-lib: %s (%s)", text.decode(errors="replace"), function.decode(errors="replace"))
-
-
-_ALSA_LIB_HANDLER = ctypes.CFUNCTYPE(
-    None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
-)(_log_alsa_lib)
-"""Kept here because alsa-lib keeps only its address."""
-
-
 @functools.cache
-def _tame_alsa_lib() -> None:
-    """Send alsa-lib's own complaints to the debug log.
+def _silence_alsa_lib() -> None:
+    """Keep alsa-lib from printing.
 
     It prints several lines to stderr for each attempt to open a missing device, which would be all that the
     journal holds after a night without a microphone. Our errors say the same in one line.
+
+    The handler is C code that does nothing, and must not be Python: alsa-lib calls it with its own lock held,
+    Python would let the other sound thread run, and that one waits for alsa-lib's lock without letting go of
+    the interpreter. A function without arguments may be called with any by the calling conventions of Linux.
     https://www.alsa-project.org/alsa-doc/alsa-lib/group___error.html
     """
-    ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_ALSA_LIB_HANDLER)
+    library = ctypes.CDLL("libasound.so.2")
+    does_nothing = ctypes.cast(library.snd_asoundlib_version, ctypes.c_void_p)
+    library.snd_lib_error_set_handler(does_nothing)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 import time
 from array import array
 from collections.abc import Callable, Iterator
@@ -128,6 +130,35 @@ def test_a_device_that_is_not_there_is_named_with_what_to_do(
     with pytest.raises(AudioDeviceError, match=f"^{name}: {reason}; .*{next_step}"):
         open_device(name, SETTINGS)
     assert capfd.readouterr().err == ""  # alsa-lib has nothing to add
+
+
+TWO_THREADS_IN_SEARCH_OF_A_CARD = """
+import sys, threading
+from contextlib import suppress
+from edge_agent.audio.alsa import AlsaInput, AlsaOutput
+from edge_agent.audio.device import DeviceSettings
+from edge_agent.errors import AudioDeviceError
+
+def search(open_device):
+    for _ in range(50):
+        with suppress(AudioDeviceError):
+            open_device("plug:nothing", DeviceSettings())
+
+sys.setswitchinterval(1e-6)
+threads = [threading.Thread(target=search, args=(kind.open,)) for kind in (AlsaInput, AlsaOutput)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+@pytest.mark.parametrize("name", ["default", "plug:nothing"])
+def test_two_threads_that_both_find_no_card_do_not_lock_each_other_up(name: str) -> None:
+    program = TWO_THREADS_IN_SEARCH_OF_A_CARD.replace("plug:nothing", name)
+    # A process of its own: the interpreter that is locked up can't be the one that looks for it.
+    done = subprocess.run([sys.executable, "-c", program], timeout=30, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_device_without_a_clock_is_refused_before_it_takes_the_processor(cards: VirtualCards) -> None:
