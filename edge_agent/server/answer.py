@@ -52,7 +52,7 @@ class ResponseWishes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     temperature: float | None = None
 
 
-class Stage(enum.Enum):
+class Phase(enum.Enum):
     """How far a response is."""
 
     HEARING = "hearing"  # waits for the words of the person
@@ -63,13 +63,13 @@ class Stage(enum.Enum):
     OVER = "over"
 
 
-TRANSITIONS: dict[Stage, frozenset[Stage]] = {
-    Stage.HEARING: frozenset({Stage.THINKING, Stage.STUCK, Stage.OVER}),
-    Stage.THINKING: frozenset({Stage.SYNTHESIS, Stage.TELLING, Stage.OVER}),
-    Stage.SYNTHESIS: frozenset({Stage.TELLING, Stage.OVER}),
-    Stage.TELLING: frozenset({Stage.OVER}),
-    Stage.STUCK: frozenset({Stage.OVER}),
-    Stage.OVER: frozenset(),
+TRANSITIONS: dict[Phase, frozenset[Phase]] = {
+    Phase.HEARING: frozenset({Phase.THINKING, Phase.STUCK, Phase.OVER}),
+    Phase.THINKING: frozenset({Phase.SYNTHESIS, Phase.TELLING, Phase.OVER}),
+    Phase.SYNTHESIS: frozenset({Phase.TELLING, Phase.OVER}),
+    Phase.TELLING: frozenset({Phase.OVER}),
+    Phase.STUCK: frozenset({Phase.OVER}),
+    Phase.OVER: frozenset(),
 }
 
 
@@ -123,16 +123,16 @@ class Answer:
         self.heard_item_id: str | None = None
         self.next_word_at: float | None = None
         self._conversation_id = conversation_id
-        self._stage = Stage.HEARING
+        self._phase = Phase.HEARING
         self._words: Iterator[str] = iter(())
         self._word_s = 0.0
         self._told = ""
         self._previous_item_id: str | None = None
 
     @property
-    def stage(self) -> Stage:
+    def phase(self) -> Phase:
         """How far it is."""
-        return self._stage
+        return self._phase
 
     def created(self) -> list[ev.ServerEvent]:
         """Return the events of its beginning."""
@@ -140,16 +140,16 @@ class Answer:
 
     def think(self) -> None:
         """The words of the person are known."""
-        self._set_stage(Stage.THINKING)
+        self._set_phase(Phase.THINKING)
 
     def get_stuck(self) -> None:
         """Say nothing more, until cancelled."""
-        self._set_stage(Stage.STUCK)
+        self._set_phase(Phase.STUCK)
 
     def call(self, item: Item, previous_item_id: str | None) -> list[ev.ServerEvent]:
         """Answer by calling a function; ``item`` is the complete call. Nothing is left but ``finish``."""
         self.item = item
-        self._set_stage(Stage.TELLING)
+        self._set_phase(Phase.TELLING)
         call_id, arguments = item.call_id or "", item.arguments or ""
         begun = msgspec.structs.replace(item, status="in_progress", arguments="")
         return [
@@ -172,7 +172,7 @@ class Answer:
         self.item = Item(
             id=item_id, type="message", object="realtime.item", status="in_progress", role="assistant"
         )
-        self._set_stage(Stage.SYNTHESIS)
+        self._set_phase(Phase.SYNTHESIS)
         part = ContentPart(type="audio", transcript="") if self.manner.is_spoken else _written("")
         return [
             *self._item_added(self.item, previous_item_id),
@@ -181,7 +181,7 @@ class Answer:
 
     def tell(self, duration_s: float, now: float) -> list[ev.ServerEvent]:
         """Begin with the words; ``duration_s`` is how long they take when they are spoken (0: written)."""
-        self._set_stage(Stage.TELLING)
+        self._set_phase(Phase.TELLING)
         words = re.findall(r"\S+\s*", self.text)
         self._words = iter(words)
         spoken_word_s = duration_s / GENERATION_SPEED / max(1, len(words))
@@ -207,7 +207,7 @@ class Answer:
     ) -> list[ev.ServerEvent]:
         """Return the events of its end, whatever was said by then."""
         self.next_word_at = None
-        self._set_stage(Stage.OVER)
+        self._set_phase(Phase.OVER)
         closing: list[ev.ServerEvent] = []
         if self.item is not None:
             closing = self._item_done(self.item, "completed" if status == "completed" else "incomplete")
@@ -275,10 +275,10 @@ class Answer:
             usage=usage,
         )
 
-    def _set_stage(self, stage: Stage) -> None:
-        if stage not in TRANSITIONS[self._stage]:
-            raise RuntimeError(f"response: {self._stage.value} -> {stage.value}")
-        self._stage = stage
+    def _set_phase(self, phase: Phase) -> None:
+        if phase not in TRANSITIONS[self._phase]:
+            raise RuntimeError(f"response: {self._phase.value} -> {phase.value}")
+        self._phase = phase
 
 
 def cancelled(reason: str) -> ResponseStatusDetails:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -365,9 +366,9 @@ class Call:
     def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        if self._state is State.OPEN:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(self._conversation.next_deadline(), self._tick)
+        due = self._conversation.next_deadline()
+        if self._state is State.OPEN and due < math.inf:
+            self._timer = asyncio.get_running_loop().call_at(due, self._tick)
 
     def _keep(self, work: Coroutine[None, None, None]) -> None:
         self._keep_task(asyncio.create_task(work))

@@ -6,6 +6,7 @@ milliseconds of session audio. What concerns responses is in responder.py.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
 from collections.abc import Callable
@@ -150,13 +151,7 @@ class Conversation:
     def thought(self, response_id: str, reply: Reply, now: float) -> list[Effect]:
         """The answer of a response is ``reply``."""
         if isinstance(reply, StartTimer):
-            if len(self._timers) < MAX_ANNOUNCEMENTS:
-                self._timers.append((now + reply.duration_s, reply.announcement))
-                self._timers.sort()
-            else:
-                reply = Say("I cannot watch any more timers.")
-        if isinstance(reply, StartTimer):
-            reply = Say(reply.text)
+            reply = self._start_timer(reply, now)
         return self._settled(self._responder.thought(response_id, reply, now), now)
 
     def spoken(self, response_id: str, duration_s: float | None, now: float) -> list[Effect]:
@@ -191,6 +186,7 @@ class Conversation:
     def tick(self, now: float, audio_ms: int) -> list[Effect]:
         """Do what is due; ``audio_ms`` of session audio have been heard by now."""
         if now >= self._expires_at:
+            self._expires_at = math.inf  # once is enough
             return self._expire()
         while self._timers and self._timers[0][0] <= now:
             self._announcements.append(self._timers.pop(0)[1])
@@ -201,7 +197,7 @@ class Conversation:
         return self._settled(effects, now)
 
     def next_deadline(self) -> float:
-        """Return when to call tick next."""
+        """Return when to call tick next; infinity for never."""
         timers = [due for due, _ in self._timers[:1]]
         others = (self._responder.next_deadline(), self._idle_timeout_at())
         return min((self._expires_at, *timers, *(due for due in others if due is not None)))
@@ -331,6 +327,13 @@ class Conversation:
                 param="item_id",
             )
         return self._state.history[item_id]
+
+    def _start_timer(self, timer: StartTimer, now: float) -> Say:
+        if len(self._timers) >= MAX_ANNOUNCEMENTS:
+            return Say("I cannot watch any more timers.")
+        self._timers.append((now + timer.duration_s, timer.announcement))
+        self._timers.sort()
+        return Say(timer.text)
 
     def _reset_turns(self) -> list[Effect]:
         turn, self._turn = self._turn, None

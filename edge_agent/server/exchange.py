@@ -129,12 +129,13 @@ class Exchange:
         line = Line(new_id("rtc"), self._setup(dialect), ice_addresses(self._settings.host))
         call = Call(line, state, self._staff, self._on_end)
         self._calls[call.call_id] = call
-        self.records.counters["calls"] += 1
         try:
-            return call.call_id, await call.answer(offer)
+            answer = await call.answer(offer)
         except BaseException:
             await call.close("not answered")
             raise
+        self.records.counters["calls"] += 1
+        return call.call_id, answer
 
     async def hang_up(self, call_id: str) -> bool:
         """End a call for the client; False if there is none of this name."""

@@ -117,7 +117,11 @@ async def _place(request: web.Request, dialect: Dialect) -> web.StreamResponse:
     except TooManyCalls:
         raise Refused(429, "Too many calls at once.", code="rate_limit_exceeded") from None
     headers = {} if isinstance(fault, NoLocation) else {"Location": f"/v1/realtime/calls/{call_id}"}
-    response = web.Response(status=201, text=answer, content_type="application/sdp", headers=headers)
+    if request.content_type == "application/json":
+        body = {"sdp": answer, "session_id": call_id}
+        response = web.json_response(body, status=201, headers=headers)
+    else:
+        response = web.Response(status=201, text=answer, content_type="application/sdp", headers=headers)
     return await _deliver(request, response, fault)
 
 
@@ -132,6 +136,9 @@ async def _offer_of(request: web.Request, dialect: Dialect) -> tuple[str, object
             session = _json(session_text, "session")
     elif request.content_type == "application/sdp":
         offer = await request.text()
+    elif request.content_type == "application/json":
+        body = await _object(request)
+        offer, session, model = _part(body.get("sdp")), body.get("session"), _part(body.get("model")) or model
     else:
         raise Refused(415, "Send application/sdp, or multipart/form-data with the parts sdp and session.")
     if not offer or not offer.endswith("\n"):
@@ -189,11 +196,16 @@ async def _token_request(request: web.Request) -> tuple[dict[str, object], HttpF
     fault = exchange.stage.take_for_request("token")
     if fault is None and not exchange.may_mint(secret):
         raise _unauthorised(secret)
+    return await _object(request), fault
+
+
+async def _object(request: web.Request) -> dict[str, object]:
+    """Return the body of a request; none at all is an empty object."""
     text = await request.text()
     body = _json(text, "") if text.strip() else {}
     if not isinstance(body, dict):
         raise Refused(400, "The body has to be a JSON object.", code="invalid_type")
-    return body, fault
+    return body
 
 
 def _lifetime_s(expires_after: object) -> int:

@@ -24,7 +24,7 @@ from edge_agent.protocol.server_events import (
     RateLimitsUpdated,
     ServerEvent,
 )
-from edge_agent.server.answer import Answer, Manner, ResponseWishes, Stage, cancelled, failed
+from edge_agent.server.answer import Answer, Manner, Phase, ResponseWishes, cancelled, failed
 from edge_agent.server.brain import CallTool, Question, Reply, Say, Topic
 from edge_agent.server.effects import ClearOutput, Effect, Emit, Play, Speak, Think
 from edge_agent.server.history import text_of
@@ -104,13 +104,13 @@ class Responder:
     def heard(self, item_id: str) -> list[Effect]:
         """Go on if the active response waits for the words of ``item_id``."""
         answer = self._answer
-        if answer is None or answer.stage is not Stage.HEARING or answer.heard_item_id != item_id:
+        if answer is None or answer.phase is not Phase.HEARING or answer.heard_item_id != item_id:
             return []
         return self._think(answer, Question(Topic.UTTERANCE, self._state.words.get(item_id, "")))
 
     def thought(self, response_id: str, reply: Reply, now: float) -> list[Effect]:
         """Give ``reply`` in the response; nothing if that is over."""
-        answer = self._current(response_id, Stage.THINKING)
+        answer = self._current(response_id, Phase.THINKING)
         if answer is None:
             return []
         previous = self._state.history.last
@@ -132,7 +132,7 @@ class Responder:
 
     def spoken(self, response_id: str, duration_s: float | None, now: float) -> list[Effect]:
         """The sound of a response is there and lasts ``duration_s``; None: there will be none."""
-        answer = self._current(response_id, Stage.SYNTHESIS)
+        answer = self._current(response_id, Phase.SYNTHESIS)
         if answer is None or answer.item is None:
             return []
         if duration_s is None:
@@ -156,7 +156,7 @@ class Responder:
         if all(sounding.response_id != response_id for sounding in self._sounding):
             return []
         effects: list[Effect] = []
-        if self._current(response_id, Stage.TELLING):
+        if self._current(response_id, Phase.TELLING):
             effects = self.tick(math.inf)  # the words must not end after the sound
         while self._sounding and self._sounding.popleft().response_id != response_id:
             pass
@@ -199,7 +199,7 @@ class Responder:
     def tick(self, now: float) -> list[Effect]:
         """Send the words that are due, and the end after the last."""
         answer = self._answer
-        if answer is None or answer.stage is not Stage.TELLING:
+        if answer is None or answer.phase is not Phase.TELLING:
             return []
         effects = _emit(answer.tick(now))
         if answer.next_word_at is None:
@@ -272,9 +272,9 @@ class Responder:
             self._state.history.replace(answer.item)
         return _emit(events)
 
-    def _current(self, response_id: str, stage: Stage) -> Answer | None:
+    def _current(self, response_id: str, phase: Phase) -> Answer | None:
         answer = self._answer
-        is_it = answer is not None and answer.response_id == response_id and answer.stage is stage
+        is_it = answer is not None and answer.response_id == response_id and answer.phase is phase
         return answer if is_it else None
 
     @staticmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_agent.protocol.dialect import Dialect
@@ -42,7 +42,7 @@ class ServerSettings:
     port: int = 0
     dialect: Dialect = Dialect.GA
     scenario: Path | None = None
-    key: str | None = None
+    key: str | None = field(default=None, repr=False)
     max_session_s: float = MAX_SESSION_S
     max_calls: int = MAX_CALLS
 

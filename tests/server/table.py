@@ -83,8 +83,6 @@ class Table:
         while (due := self.conversation.next_deadline()) <= end:
             self.now = max(self.now, due)
             self.do(self.conversation.tick(self.now, self.audio_ms))
-            if self.now >= MAX_SESSION_S:
-                break
         self.now = end
 
     def say(self, words: str | None, length_ms: int = 1000) -> None:

@@ -125,6 +125,7 @@ def test_a_session_expires() -> None:
     table.wait(MAX_SESSION_S - 1)
     assert table.errors() == []
     table.wait(2)
+    table.do(table.conversation.tick(table.now, 0))
     assert table.errors() == [("session_expired", None)]
     assert table.last_effect(EndCall) == EndCall("expired")
 

@@ -74,7 +74,9 @@ async def test_an_offer_is_answered_with_sdp_and_a_location(http: Http) -> None:
         ("", SDP, 400),
         ("nonsense\r\n", SDP, 400),
         ("v=0", SDP, 400),
-        ("{}", {"Content-Type": "application/json"}, 415),
+        ("{}", {"Content-Type": "application/json"}, 400),
+        ("[]", {"Content-Type": "application/json"}, 400),
+        ("v=0\r\n", {"Content-Type": "text/plain"}, 415),
         ("x" * (2 << 20), SDP, 413),
     ],
 )
@@ -101,6 +103,15 @@ async def test_an_offer_needs_sound_and_a_channel(http: Http) -> None:
     async with serving() as server, http.post(server.url + CALLS, data=sdp, headers=SDP) as response:
         assert response.status == 400
         assert "data channels" in (await error_of(response))["message"]
+
+
+async def test_an_offer_in_json_is_answered_in_json(http: Http) -> None:
+    body = {"sdp": await offer(), "model": "m"}
+    async with serving() as server, http.post(server.url + CALLS, json=body) as response:
+        assert response.status == 201
+        answer = await response.json()
+        assert answer["sdp"].startswith("v=0")
+        assert response.headers["Location"].endswith(answer["session_id"])
 
 
 async def test_a_bad_session_is_refused_with_its_parameter(http: Http) -> None:

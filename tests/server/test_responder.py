@@ -8,7 +8,7 @@ import pytest
 from edge_agent.protocol import client_events as ce
 from edge_agent.protocol import server_events as se
 from edge_agent.protocol.objects import ContentPart, Item
-from edge_agent.server.answer import TRANSITIONS, Answer, Manner, ResponseWishes, Stage
+from edge_agent.server.answer import TRANSITIONS, Answer, Manner, Phase, ResponseWishes
 from edge_agent.server.brain import GREETING
 from edge_agent.server.effects import Play, Speak
 from edge_agent.server.scenario import FailResponse, SilentResponse
@@ -301,5 +301,5 @@ def test_moves_that_the_table_does_not_hold_are_bugs() -> None:
 
 
 def test_every_stage_leads_to_the_end() -> None:
-    assert all(Stage.OVER in after for stage, after in TRANSITIONS.items() if stage is not Stage.OVER)
-    assert set(TRANSITIONS) == set(Stage)
+    assert all(Phase.OVER in after for stage, after in TRANSITIONS.items() if stage is not Phase.OVER)
+    assert set(TRANSITIONS) == set(Phase)
