@@ -33,6 +33,20 @@ class TurnAnswered:
     voice_to_voice_s: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """The loudspeaker is audible: since when, and when the person's voice had ended by then, if known."""
+
+    since: float
+    voice_ended_at: float | None
+
+    @property
+    def latency_s(self) -> float | None:
+        if self.voice_ended_at is None or self.voice_ended_at > self.since:
+            return None
+        return self.since - self.voice_ended_at
+
+
 @dataclass(slots=True)
 class _Answer:
     """A response that is being made: when the server last said something about it, and if it will sound."""
@@ -55,6 +69,7 @@ class Conversation:
         self._answer_began_at = -math.inf
         self._newest_id = ""
         self._is_answered = False
+        self._unexplained: _Sound | None = None
         self._last_activity_at = -math.inf
 
     @property
@@ -126,6 +141,7 @@ class Conversation:
         self._is_asked = False
         self._refused_until = -math.inf
         self._is_answered = False
+        self._unexplained = None
 
     def person_stopped(self, now: float) -> None:
         """The person stopped, or is not listened to any more. Nothing is asked by that alone."""
@@ -155,7 +171,8 @@ class Conversation:
         """The loudspeaker became audible; returns the answer that this begins, once for each turn.
 
         Sound that comes while nothing was asked or answered since the person last spoke is the rest of an
-        answer that the person interrupted, and begins nothing.
+        answer that the person interrupted, and begins nothing; or it has outrun the events that belong to it:
+        see :meth:`explain_sound`.
         """
         self.touch(now)
         response_id = self.audible.newest_id or self._newest_id
@@ -163,20 +180,34 @@ class Conversation:
         is_due = is_due or self.audible.newest_id is not None
         self.audible.sound_started(response_id)
         self._is_asked = False
+        sound = _Sound(now, voice_ended_at)
         if self._is_answered or not is_due:
+            self._unexplained = None if self._is_answered else sound
             return None
         self._is_answered = True
-        latency_s = None if voice_ended_at is None or voice_ended_at > now else now - voice_ended_at
-        return TurnAnswered(response_id, latency_s)
+        return TurnAnswered(response_id, sound.latency_s)
+
+    def explain_sound(self, response_id: str) -> TurnAnswered | None:
+        """The server has said that it plays ``response_id``; returns the answer if its sound was here first.
+
+        Sound and events travel apart, and a slow or lossy path holds up events alone.
+        """
+        sound, self._unexplained = self._unexplained, None
+        if sound is None:
+            return None
+        self._is_answered = True
+        return TurnAnswered(response_id, sound.latency_s)
 
     def sound_ended(self, now: float) -> None:
         """The loudspeaker has fallen silent."""
         self.touch(now)
+        self._unexplained = None
         self.audible.sound_ended(now)
 
     def cut_off(self, now: float) -> None:
         """Everything that sounded is thrown away, here and at the server."""
         self.touch(now)
+        self._unexplained = None
         self.audible.cut_off(now)
 
     # -- what the server says ----------------------------------------------------------------------

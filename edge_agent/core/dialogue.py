@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from edge_agent.core import reports, tools
 from edge_agent.core.audible import Audible
 from edge_agent.core.commands import FlushPlayout, Tell
-from edge_agent.core.conversation import Conversation
+from edge_agent.core.conversation import Conversation, TurnAnswered
 from edge_agent.core.request import ALREADY_ACTIVE, Request
 from edge_agent.core.settings import AgentSettings, Duplex
 from edge_agent.core.status import Turn
@@ -115,6 +115,9 @@ class Dialogue:
                 return [ask.ResponseCancel(), ask.OutputAudioBufferClear()]
             case said.ResponseCreated():
                 self._request.settled()
+            case said.OutputAudioBufferStarted(response_id=response_id):
+                self._conversation.see(event, now)
+                return self._answered(self._conversation.explain_sound(response_id))
             case said.ResponseDone(response=response):
                 self._conversation.see(event, now)
                 return self._response_done(response, now)
@@ -166,15 +169,17 @@ class Dialogue:
 
     def sound_started(self, voice_ended_at: float | None, now: float) -> list[Reply]:
         """The loudspeaker became audible; the person's voice ended at ``voice_ended_at``, if known."""
-        answer = self._conversation.sound_started(voice_ended_at, now)
-        if answer is None:
-            return []
-        self.unanswered_turns = 0
-        return [reports.answered(answer)]
+        return self._answered(self._conversation.sound_started(voice_ended_at, now))
 
     def sound_ended(self, now: float) -> None:
         """The loudspeaker has fallen silent."""
         self._conversation.sound_ended(now)
+
+    def _answered(self, answer: TurnAnswered | None) -> list[Reply]:
+        if answer is None:
+            return []
+        self.unanswered_turns = 0
+        return [reports.answered(answer)]
 
     # -- people ------------------------------------------------------------------------------------
 

@@ -129,6 +129,15 @@ def test_response_created_before_speech_stopped() -> None:
     assert not scene.told(Notice.NO_ANSWER)
 
 
+def test_sound_before_all_events_of_its_turn() -> None:
+    scene = connected().until(102.0).hear(speech_started()).until(103.0).sound(102.5)
+    scene.until(103.5).hear(speech_stopped(), committed(), created(), started())
+    (told,) = scene.told(Notice.TURN_ANSWERED)
+    assert told.fields == {"EDGE_RESPONSE_ID": "resp_1", "EDGE_LATENCY_MS": "500"}
+    scene.hear(done()).until(105.0).silence().hear(stopped())
+    assert scene.names()[2:] == ["listening", "speaking", "ready"]
+
+
 def test_a_text_answer_leaves_the_device_ready() -> None:
     scene = asked(connected(), 103.0).hear(created()).until(104.0)
     scene.hear(done(parts=("output_text",)))

@@ -256,6 +256,40 @@ def test_a_server_that_says_only_what_it_plays_is_understood() -> None:
     assert conversation.sound_started(None, 2.1) == TurnAnswered("resp_1", None)
 
 
+def test_sound_that_outruns_its_events_is_an_answer_once_they_come() -> None:
+    conversation = told(speech_started(), now=1.0)
+    assert conversation.sound_started(2.0, 2.5) is None
+    for event in (speech_stopped(), created(), started()):
+        conversation.see(event, 3.0)
+    assert conversation.explain_sound("resp_1") == TurnAnswered("resp_1", 0.5)
+    assert conversation.explain_sound("resp_1") is None
+    conversation.sound_ended(4.0)
+    assert conversation.sound_started(None, 4.1) is None, "the same turn"
+
+
+SOUND_IS_OVER: list[Callable[[Conversation], object]] = [
+    lambda conversation: conversation.sound_ended(2.6),
+    lambda conversation: conversation.cut_off(2.6),
+    lambda conversation: conversation.person_spoke(2.6),
+]
+
+
+@pytest.mark.parametrize("end", SOUND_IS_OVER)
+def test_sound_that_is_over_is_no_answer_afterwards(end: Callable[[Conversation], object]) -> None:
+    conversation = told(speech_started(), now=1.0)
+    conversation.sound_started(2.0, 2.5)
+    end(conversation)
+    conversation.see(started(), 3.0)
+    assert conversation.explain_sound("resp_1") is None
+
+
+def test_sound_that_was_expected_needs_no_explanation() -> None:
+    conversation = asked()
+    assert conversation.sound_started(None, 2.0) is not None
+    conversation.see(started(), 2.1)
+    assert conversation.explain_sound("resp_1") is None
+
+
 def test_sound_out_of_nowhere_is_no_answer() -> None:
     assert new().sound_started(None, 1.0) is None
 
