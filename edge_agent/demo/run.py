@@ -250,14 +250,15 @@ def _report(outcome: Outcome, stream: TextIO) -> None:
     turns = outcome.record.turns
     known_ms = [turn.voice_to_voice_ms for turn in turns if turn.voice_to_voice_ms is not None]
     answered = sum(turn.is_answered for turn in turns)
-    lines = [f"{answered} of {len(turns)} turns answered with sound"]
-    if known_ms:
-        lines[0] += f"; from voice to voice {median(known_ms):.0f} ms (median)"
+    lines = []
+    if turns:
+        latency = f"; from voice to voice {median(known_ms):.0f} ms (median)" if known_ms else ""
+        lines.append(f"{answered} of {len(turns)} turns answered with sound{latency}")
     if outcome.recording is not None and outcome.recording.exists():
         lines.append(f"the loudspeaker's side is recorded in {outcome.recording}")
     if outcome.signal_number:
         lines.append(f"ended by {signal.Signals(outcome.signal_number).name}")
-    stream.write("\n".join(lines) + "\n")
+    stream.write("".join(f"{line}\n" for line in lines))
     stream.flush()
     if outcome.problem:
         sys.stderr.write(f"edge-agent demo: {outcome.problem}\n")
