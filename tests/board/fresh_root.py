@@ -88,10 +88,11 @@ def _run_step(root: Path, work: Path, name: str, script: str, *, user: bool) -> 
     become = ["setpriv", "--reuid=person", "--regid=person", "--init-groups"] if user else []
     variables = {"HOME": home, "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
     environment = [f"{key}={value}" for key, value in (variables | registry_environment()).items()]
+    reaper = ("bash", "-c", '"$@"; exit $?', "init")  # process 1: signals and orphans are special to it
     command = [
         *("unshare", "--mount", "--propagation=private", "--pid", "--uts", "--ipc", "--fork", "--kill-child"),
         *("bash", str(ENTER), str(root), str(work), "/dev/null"),
-        *("env", "-i", *environment, *become, "bash", "-c", inner),
+        *("env", "-i", *environment, *reaper, *become, "bash", "-c", inner),
     ]
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, timeout=STEP_LIMIT_S, check=False)
     outcome = "ok" if ended.returncode == 0 else f"FAILED with {ended.returncode}"
