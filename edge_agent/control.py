@@ -24,7 +24,7 @@ from typing import Self
 import msgspec
 
 from edge_agent import __version__
-from edge_agent.errors import ControlError
+from edge_agent.errors import ControlError, ControlTaken
 
 logger = logging.getLogger(__name__)
 
@@ -177,8 +177,8 @@ class ControlSocket:
     async def start(self) -> None:
         """Open the socket, taking the place of one that a dead process left behind.
 
-        Raises ControlError when the path is taken by a living process or by something else than a socket, or
-        can't be made.
+        Raises ControlTaken when a living process has it, ControlError when the path is taken by something else
+        than a socket or can't be made.
         """
         path = self._settings.path
         _remove_stale(path)
@@ -412,7 +412,7 @@ async def _next_line(reader: asyncio.StreamReader) -> bytes | None:
 
 
 def _remove_stale(path: Path) -> None:
-    """Remove a socket that nobody listens on. Raises ControlError if the path is anything else."""
+    """Remove a socket that nobody listens on. Raises ControlTaken or ControlError for anything else."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
@@ -430,4 +430,4 @@ def _remove_stale(path: Path) -> None:
         except OSError as error:
             raise ControlError(f"control.socket: can't use {path}: {error}") from error
         else:
-            raise ControlError(f"control.socket: another edge-agent listens on {path}; stop it first")
+            raise ControlTaken(f"control.socket: another edge-agent listens on {path}; stop it first")

@@ -8,6 +8,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from edge_agent import __version__, journal
@@ -15,7 +16,7 @@ from edge_agent.appliance import Appliance
 from edge_agent.config.loader import load_config
 from edge_agent.config.schema import Config
 from edge_agent.core.notices import Notice
-from edge_agent.errors import ConfigError, ControlError, EdgeAgentError, ExitCode
+from edge_agent.errors import ConfigError, ControlError, ControlTaken, EdgeAgentError, ExitCode
 from edge_agent.journal import LogFormat, configure_logging
 from edge_agent.parts import Parts, parts_of
 from edge_agent.supervision import Supervisor
@@ -49,6 +50,8 @@ class _Process:
         self._supervisor = Supervisor()
         self._stop_appliance = asyncio.Event()
         self._next: tuple[Config, Parts] | None = None
+        self._proven: Config | None = None
+        """The configuration that came to life last, to go back to."""
         self._is_stopping = False
 
     async def run(self, config: Config, parts: Parts) -> ExitCode:
@@ -79,19 +82,27 @@ class _Process:
             self._configure_logging(config, parts)
             appliance = Appliance(parts, self._supervisor, starts_muted=is_muted)
             try:
-                await appliance.run(self._stop_appliance, self._is_ready)
-            except ControlError as error:
-                logger.error("%s", error)
-                return ExitCode.BUSY
+                await appliance.run(self._stop_appliance, partial(self._is_ready, config))
             except EdgeAgentError as error:
-                logger.error("%s", error)
-                return ExitCode.FAILED
-            is_muted = appliance.is_muted  # a reload must not open a microphone that a person has closed
+                if self._proven is None or self._is_stopping:
+                    logger.error("%s", error)
+                    return _exit_code_of(error)
+                self._go_back(self._proven, error)
+            else:
+                is_muted = appliance.is_muted  # a reload must not open a microphone that a person has closed
         journal.tell(Notice.STOPPED, "edge-agent stopped")
         return ExitCode.OK
 
-    def _is_ready(self) -> None:
+    def _go_back(self, proven: Config, error: EdgeAgentError) -> None:
+        """Take the configuration from before the reload again; once, should it no longer work either."""
+        text = f"reload refused, the old configuration is used again:\n{error}"
+        journal.tell(Notice.RELOAD_REFUSED, text)
+        self._proven = None
+        self._next = (proven, parts_of(proven))
+
+    def _is_ready(self, config: Config) -> None:
         """The loops run: from here on the collector has nothing of the start-up to look through again."""
+        self._proven = config
         gc.unfreeze()  # after a reload: what was frozen with the appliance before is garbage by now
         gc.collect()
         gc.freeze()
@@ -121,3 +132,13 @@ class _Process:
             return
         journal.tell(Notice.RELOADED, f"reloading {self._config_path}")
         self._stop_appliance.set()
+
+
+def _exit_code_of(error: EdgeAgentError) -> ExitCode:
+    match error:
+        case ControlTaken():
+            return ExitCode.BUSY
+        case ControlError():  # its path is part of the configuration
+            return ExitCode.CONFIG
+        case _:
+            return ExitCode.FAILED

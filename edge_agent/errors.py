@@ -7,6 +7,7 @@
     ├── AudioDeviceError(OSError)        a sound device: keep running, show it, retry
     ├── PinError(ValueError)             a GPIO pin: wired or configured wrongly
     ├── ControlError(OSError)            the control socket
+    │   └── ControlTaken                 another agent has it: exit 75
     ├── SignalingError                   the call could not be set up: carries a Fault
     └── IllegalTransition(RuntimeError)  our own bug: crash, the service manager restarts
 """
@@ -48,6 +49,10 @@ class PinError(EdgeAgentError, ValueError):
 
 class ControlError(EdgeAgentError, OSError):
     """The control socket can't be opened, reached or understood. The message names its path."""
+
+
+class ControlTaken(ControlError):
+    """Another agent listens on the control socket."""
 
 
 class SignalingError(EdgeAgentError):

@@ -33,6 +33,7 @@ class Process:
     """A child process with its output collected line by line; ended by its owner in any case."""
 
     def __init__(self, command: list[str], environment: Mapping[str, str] | None = None) -> None:
+        self.command = command
         self.lines: list[str] = []
         self._changed = threading.Condition()
         self._process = subprocess.Popen(
@@ -82,6 +83,11 @@ class Process:
         assert self._process.stdout is not None
         self._process.stdout.close()
         return code
+
+    def kill(self) -> None:
+        """End it without a chance to clean up."""
+        self._process.kill()
+        self.wait()
 
     def end(self) -> int:
         """SIGTERM, then the exit code; killed if it does not end in time."""
@@ -250,6 +256,16 @@ class Daemon:
     def seen(self) -> Watch:
         """What the control socket says. The daemon must have come up."""
         assert self.watch is not None, f"the daemon ended at once:\n{self.process.output}"
+        return self.watch
+
+    def reload(self) -> None:
+        """Ask it to read its configuration again."""
+        self.process.signal(signal.SIGHUP)
+
+    def watch_again(self) -> Watch:
+        """Connect to the control socket anew; a reload closes it for a moment."""
+        self.seen.close()
+        self.watch = Watch(self.socket)
         return self.watch
 
     def write_config(self, config: Mapping[str, Any]) -> None:

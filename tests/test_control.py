@@ -36,7 +36,7 @@ from edge_agent.control import (
     TurnAnswered,
     WireEvent,
 )
-from edge_agent.errors import ControlError
+from edge_agent.errors import ControlError, ControlTaken
 
 DEADLINE_S = 10.0
 
@@ -302,7 +302,7 @@ async def test_the_socket_of_a_dead_process_is_replaced(path: Path) -> None:
 
 async def test_the_socket_of_a_living_process_is_left_alone(path: Path) -> None:
     async with listening(path):
-        with pytest.raises(ControlError, match="another edge-agent listens on"):
+        with pytest.raises(ControlTaken, match="another edge-agent listens on"):
             await ControlSocket(ControlSettings(path), lambda _request: None).start()
         async with await greeted(path):
             pass

@@ -154,12 +154,16 @@ def answer(status: int, body: str = "", **headers: str) -> Answerer:
 
 @contextmanager
 def deaf_port() -> Iterator[Callable[[str], str]]:
-    """Return an edit of SDP answers that leads ICE to a port where nothing answers."""
+    """Return an edit of SDP answers that leads ICE to a port where nothing answers.
+
+    The password is spoiled as well: the server's own checks would show the caller another way to it.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
         nobody.bind(("", 0))
         port = nobody.getsockname()[1]
         candidate = re.compile(r"^(a=candidate:\S+ \d+ udp \d+ \S+) \d+ ", re.MULTILINE)
-        yield lambda sdp: candidate.sub(rf"\1 {port} ", sdp)
+        password = re.compile(r"^a=ice-pwd:.*?(\r?)$", re.MULTILINE)
+        yield lambda sdp: password.sub(rf"a=ice-pwd:{'x' * 22}\1", candidate.sub(rf"\1 {port} ", sdp))
 
 
 def eventually(holds: Callable[[], object], what: str, deadline_s: float = DEADLINE_S) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import END_LIMIT_S, Daemon, Watch, running_daemon
+from tests.processes import END_LIMIT_S, Daemon, running_daemon
 from tests.system.holdings import Holdings, holdings, open_files
 from tests.system.puppet import (
     COMMITTED,
@@ -166,14 +166,6 @@ def settled(daemon: Daemon) -> Holdings:
     return seen[-1]
 
 
-def watch_again(daemon: Daemon) -> Watch:
-    """Connect to the control socket that a reload has opened."""
-    assert daemon.watch is not None
-    daemon.watch.close()
-    daemon.watch = Watch(daemon.socket)
-    return daemon.watch
-
-
 def ends_in_time(daemon: Daemon) -> None:
     assert not daemon.process.exit_code
     began = time.monotonic()
@@ -184,8 +176,13 @@ def ends_in_time(daemon: Daemon) -> None:
     assert "did not end" not in daemon.process.output
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("name", SITUATIONS)
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        *((name, signal.SIGTERM) for name in SITUATIONS),
+        *((name, signal.SIGINT) for name in ("its call leads nowhere", "it waits for a voice", "it speaks")),
+    ],
+)
 def test_it_ends(name: str, number: signal.Signals) -> None:
     with in_situation(SITUATIONS[name]) as (server, daemon):
         assert holdings(daemon.process.pid).children == ()
@@ -212,7 +209,7 @@ def test_it_reloads(name: str, fresh: Holdings) -> None:
 def refused_reload_changes_nothing(daemon: Daemon) -> None:
     mark = daemon.seen.mark
     daemon.config_path.write_text("mode: nonsense")
-    daemon.process.signal(signal.SIGHUP)
+    daemon.reload()
     line = daemon.process.wait_for_line("reload refused, the old configuration stays")
     assert "error" in line
     daemon.process.wait_for_line(f"{daemon.config_path}:1:7: mode: expected always-on or button")
@@ -224,11 +221,11 @@ def reload_begins_anew(situation: Situation, server: Puppet, daemon: Daemon) -> 
     calls = server.calls_made()
     daemon.write_config(daemon.config)
     began = time.monotonic()
-    daemon.process.signal(signal.SIGHUP)
+    daemon.reload()
     daemon.process.wait_for_line("reloading ")
     eventually(lambda: server.calls_made() > calls, "a new call")
     assert time.monotonic() - began < END_LIMIT_S
-    watch_again(daemon).wait_for_state(situation.returns_to or situation.state)
+    daemon.watch_again().wait_for_state(situation.returns_to or situation.state)
 
 
 def reload_moves_to(other: Puppet, daemon: Daemon) -> None:
@@ -236,10 +233,10 @@ def reload_moves_to(other: Puppet, daemon: Daemon) -> None:
         daemon.seen.send(do="mute", on=False)
     daemon.write_config({**daemon.config, "endpoints": [other.endpoint], "mode": "always-on", "buttons": []})
     began = time.monotonic()
-    daemon.process.signal(signal.SIGHUP)
+    daemon.reload()
     eventually(lambda: other.calls_made() == 1, "a call at the other server")
     assert time.monotonic() - began < END_LIMIT_S
-    watch_again(daemon).wait_for_state("ready")
+    daemon.watch_again().wait_for_state("ready")
 
 
 @pytest.mark.parametrize(
@@ -273,11 +270,11 @@ def test_a_signal_right_after_the_start_ends_it() -> None:
 def test_a_burst_of_reloads_leaves_one_session(fresh: Holdings) -> None:
     with in_situation(SITUATIONS["it waits for a voice"]) as (server, daemon):
         for _ in range(5):
-            daemon.process.signal(signal.SIGHUP)
+            daemon.reload()
             time.sleep(0.02)  # signals of one kind that wait together count once
         eventually(lambda: server.calls_made() > 1, "a new call")
         eventually(lambda: server.hang_ups() == server.calls_made() - 1, "a goodbye for all calls but one")
-        watch_again(daemon).wait_for_state("ready")
+        daemon.watch_again().wait_for_state("ready")
         eventually(lambda: holdings(daemon.process.pid) == fresh, f"no more than {fresh}")
         assert daemon.close() == 0
 
@@ -285,7 +282,7 @@ def test_a_burst_of_reloads_leaves_one_session(fresh: Holdings) -> None:
 def test_the_end_can_come_in_the_middle_of_a_reload() -> None:
     with in_situation(SITUATIONS["it speaks"]) as (server, daemon):
         server.server.answer_hang_up = never
-        daemon.process.signal(signal.SIGHUP)
+        daemon.reload()
         eventually(lambda: server.hang_ups() == 1, "a goodbye, which nobody answers")
         daemon.process.signal(signal.SIGTERM)
         ends_in_time(daemon)
@@ -295,9 +292,9 @@ def test_the_end_can_come_in_the_middle_of_a_reload() -> None:
 def test_a_reload_opens_no_microphone_that_a_person_has_closed() -> None:
     with in_situation(SITUATIONS["it is muted"]) as (server, daemon):
         eventually(lambda: not hears(daemon), "a closed microphone")
-        daemon.process.signal(signal.SIGHUP)
+        daemon.reload()
         eventually(lambda: server.calls_made() == 2, "a new call")
-        watch_again(daemon).wait_for_notice("session_opened")
+        daemon.watch_again().wait_for_notice("session_opened")
         assert daemon.seen.states()[-1] == "muted"
         assert not hears(daemon)
         daemon.seen.send(do="mute", on=False)
