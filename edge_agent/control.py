@@ -177,7 +177,7 @@ class ControlSocket:
     async def start(self) -> None:
         """Open the socket, taking the place of one that a dead process left behind.
 
-        Raises ControlTaken when a living process has it, ControlError when the path is taken by something else
+        Raises ControlTaken if a living process has it, ControlError if the path is taken by something else
         than a socket or can't be made.
         """
         path = self._settings.path
