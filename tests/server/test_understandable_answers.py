@@ -34,14 +34,10 @@ def understood(stranger: pocketsphinx.Decoder, text: str) -> float:
 @pytest.mark.parametrize(
     "question",
     [
-        "hello",
         "thank you",
-        "stop",
         "what can you do",
-        "what time is it",
         "what day is it",
         "what is seven plus five",
-        "what is three minus eight",
         "repeat after me the sun is shining",
     ],
 )
