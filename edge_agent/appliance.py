@@ -15,7 +15,7 @@ from typing import ParamSpec
 from edge_agent import journal
 from edge_agent.audio.capture import Capture
 from edge_agent.audio.level import FLOOR_DBFS
-from edge_agent.audio.playback import Playback
+from edge_agent.audio.playback import ON_ITS_WAY_S, Playback
 from edge_agent.control import (
     ControlSocket,
     LedShown,
@@ -236,7 +236,7 @@ class Appliance:
             case Send(epoch=epoch, event=event):
                 self._sessions.send(epoch, event)
             case FlushPlayout():
-                self._playback.flush()
+                self._playback.flush(ON_ITS_WAY_S)
             case SetUplink(open=is_open):
                 self._parts.uplink.open_gate() if is_open else self._parts.uplink.close_gate()
             case SetCapture(open=is_open):

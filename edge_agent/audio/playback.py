@@ -31,6 +31,11 @@ HANG_OVER_S = 0.250
 words): 250 ms is the classic boundary to pauses for thought (F. Goldman-Eisler, Psycholinguistics, 1968), and
 about what people take to answer each other."""
 
+ON_ITS_WAY_S = 0.300
+"""How long the rest of an answer may still arrive after the server has stopped it: aiortc's jitter buffer
+keeps four packets of 20 ms back, and a network's delay comes on top. The next answer comes later than that: a
+person has to finish speaking first, and the server to notice."""
+
 HISTORY_PERIODS = 10
 """What is remembered of what the device got, to fade out from: more than its buffer holds by default."""
 
@@ -122,6 +127,8 @@ class Playback:
         self._story = DeviceStory(Device.LOUDSPEAKER, on_event)
         self._thread = SoundThread("playback", self._run, on_crash)
         self._flush_is_due = threading.Event()
+        self._flush_ignores_s = 0.0
+        self._ignored_periods = 0
         self._history: deque[bytes] = deque(maxlen=HISTORY_PERIODS)
         self._meter = PeakMeter()
         self._silent_s = 0.0
@@ -157,12 +164,13 @@ class Playback:
         """Silence the device and end the thread; returns whether it ended within ``timeout_s``."""
         return self._thread.stop(timeout_s)
 
-    def flush(self) -> None:
+    def flush(self, ignore_s: float = 0.0) -> None:
         """Stop what is playing: the queue is empty when this returns, the device's buffer within a period.
 
-        What is put into the queue afterwards is played.
+        What comes into the queue within ``ignore_s`` belongs to it and is dropped; the rest is played.
         """
         self._queue.clear()
+        self._flush_ignores_s = ignore_s
         self._flush_is_due.set()
 
     def _run(self, thread: SoundThread) -> None:
@@ -184,6 +192,9 @@ class Playback:
             while not thread.is_stopping:
                 if self._flush_is_due.is_set():
                     self._flush_device(device)
+                if self._ignored_periods:
+                    self._ignored_periods -= 1
+                    self._queue.clear()
                 self._write(device, self._playout.next_block())
                 self.xruns += device.xruns - known_xruns
                 known_xruns = device.xruns
@@ -192,6 +203,7 @@ class Playback:
 
     def _flush_device(self, device: PcmOutput) -> None:
         self._flush_is_due.clear()
+        self._ignored_periods = round(self._flush_ignores_s / PERIOD_S)
         self._playout.flushed()
         if not self._is_sounding:
             return

@@ -207,6 +207,19 @@ def test_what_comes_after_a_flush_is_played(bench: Bench) -> None:
     assert bench.events == [SoundStarted(), SoundEnded(), SoundStarted()]
 
 
+def test_the_rest_that_arrives_after_a_flush_is_dropped_for_a_while(bench: Bench) -> None:
+    bench.play(TONE)
+    bench.playback.flush(ignore_s=0.1)
+    bench.loudspeaker.step(1)  # in hand already
+    for _ in range(9):
+        bench.queue.put(BLOCK)
+        assert bench.loudspeaker.step(1) == [SILENCE]
+    bench.loudspeaker.step(2)
+    bench.queue.put(BLOCK * 4)
+    assert bench.loudspeaker.step(8).count(BLOCK) >= 4
+    assert bench.events == [SoundStarted(), SoundEnded(), SoundStarted()]
+
+
 def test_a_flush_of_silence_leaves_the_device_alone(bench: Bench) -> None:
     bench.loudspeaker.step(3)
     bench.playback.flush()

@@ -1,207 +1,219 @@
-"""What the pins of an RGB LED did over a whole conversation, held against the table in ARCHITECTURE.md."""
+"""What the LEDs show over conversations, a barge-in and failures: the pins' own record against the table.
+
+The appliance runs in the test's own loop, so that the pins are in the test's hand; the server is a process.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import logging
+import math
 import os
-import re
-import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 
 from edge_agent.appliance import Appliance
-from edge_agent.config.loader import parse_config
+from edge_agent.config.loader import load_config
+from edge_agent.control import ControlClient, Mute
+from edge_agent.core.indicator import DARK, PATTERNS, Color, Motion, Pattern
+from edge_agent.core.pcm import BYTES_PER_S
+from edge_agent.core.status import AgentState
 from edge_agent.parts import parts_of
 from edge_agent.supervision import Supervisor
-from tests.processes import DEADLINE_S
+from tests.processes import free_port
+from tests.session.peer_server import eventually, quick_consent
 from tests.speech import spoken
 from tests.system.local_server import LocalServer, local_server
 
-ARCHITECTURE = Path(__file__).parent.parent.parent / "ARCHITECTURE.md"
-RGB_PINS = (22, 23, 24)
-SETTLED_S = 0.1
-"""A state that lasted less is not looked at: a busy machine may not have come to show it."""
+RGB = (16, 20, 21)
+PWM = 12
+LED = 25
+LEDS = [
+    {"type": "rgbled", "red": RGB[0], "green": RGB[1], "blue": RGB[2]},
+    {"type": "pwmled", "pin": PWM},
+    {"type": "led", "pin": LED},
+]
 
-Color = tuple[float, float, float]
+CHUNK_S = 0.02
 
+ONE_TURN = ["listening", "thinking", "speaking", "ready"]
 
-@dataclass(frozen=True)
-class Row:
-    """One row of the table: colour in duty cycles, motion in its words."""
-
-    color: Color
-    motion: str
-
-
-def rows_of_the_table() -> dict[str, Row]:
-    """Read the table as a person would."""
-    table = re.search(r"<!-- table: leds -->\n(.*?)<!-- end -->", ARCHITECTURE.read_text(), re.DOTALL)
-    assert table is not None
-    rows = {}
-    for line in table[1].splitlines()[2:]:
-        state, _, color, motion, _ = (cell.strip() for cell in line.strip("|").split("|"))
-        red, green, blue = (int(part) / 100 for part in re.findall(r"(\d+) %", color))
-        rows[state] = Row((red, green, blue), motion)
-    return rows
+Diary = list[tuple[int, float]]
+"""What was written to which pin, in the order in which it happened."""
 
 
-class Diary(Supervisor):
-    """A supervisor that nobody listens to; it notes when each state was shown."""
+class Pins:
+    """Mock pins with one diary for all, so that the order between pins is known as well."""
 
     def __init__(self) -> None:
-        super().__init__({})
-        self.states: list[tuple[float, str]] = []
+        diary: Diary = []
+        self._diary = diary
 
-    def status(self, status: str) -> None:
-        self.states.append((time.monotonic(), status.split(" ")[0]))
+        class DiaryPin(MockPWMPin):  # type: ignore[misc]  # gpiozero has no types
+            def _change_state(self, value: float) -> bool:
+                is_new: bool = super()._change_state(value)
+                if is_new:
+                    diary.append((int(self.info.name.removeprefix("GPIO")), float(value)))
+                return is_new
+
+        self.factory = MockFactory(pin_class=DiaryPin)
+
+    def colors(self) -> list[Color]:
+        """What the RGB LED showed, with what it showed between the writes to its three pins."""
+        now = dict.fromkeys(RGB, 0.0)
+        colors: list[Color] = []
+        for pin, value in self._diary:
+            if pin in now:
+                now[pin] = value
+                colors.append((now[RGB[0]], now[RGB[1]], now[RGB[2]]))
+        return colors
+
+    def patterns(self) -> list[str]:
+        """The names of the patterns that were seen, in order."""
+        names = [name for color in self.colors() if (name := pattern_that_shows(color))]
+        return [name for index, name in enumerate(names) if index == 0 or name != names[index - 1]]
+
+    def level(self, pin: int) -> float:
+        """What a pin is at."""
+        return next((value for number, value in reversed(self._diary) if number == pin), 0.0)
+
+
+def pattern_that_shows(color: Color) -> str | None:
+    """The pattern that has ``color``; None for darkness, and for what is seen between two writes."""
+    names = [pattern.name for pattern in PATTERNS.values() if is_shown_by(pattern, color)]
+    assert len(names) <= 1
+    return names[0] if names else None
+
+
+def is_shown_by(pattern: Pattern, color: Color) -> bool:
+    if DARK in (pattern.color, color):
+        return False
+    strength = max(color) / max(pattern.color)
+    is_possible = strength < 1 + 1e-9 if pattern.motion is Motion.PULSE else math.isclose(strength, 1.0)
+    parts = zip(color, pattern.color, strict=True)
+    return is_possible and all(math.isclose(part, strength * full, abs_tol=1e-9) for part, full in parts)
+
+
+class Device:
+    """An appliance in this loop with its pins, its microphone and its log."""
+
+    def __init__(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+        self.folder = folder
+        self.pins = Pins()
+        self._caplog = caplog
+        self._microphone = folder / "microphone.fifo"
+        os.mkfifo(self._microphone)
+        self._pipe = os.open(self._microphone, os.O_RDWR | os.O_NONBLOCK)
 
     @property
-    def names(self) -> list[str]:
-        return [name for _, name in self.states]
+    def states(self) -> list[str]:
+        """The states that the journal tells of."""
+        return [record.EDGE_STATE for record in self._caplog.records if hasattr(record, "EDGE_STATE")]
 
-    async def wait_for(self, name: str, since: int) -> None:
-        deadline = time.monotonic() + DEADLINE_S
-        while name not in self.names[since:]:
-            assert time.monotonic() < deadline, f"no state {name}: {self.names}"
-            await asyncio.sleep(0.02)
-
-
-class Room:
-    """An appliance in this process: its pins, its diary, and a mouth at its microphone."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        self._fifo = folder / "microphone"
-        os.mkfifo(self._fifo)
-        self._mouth = os.open(self._fifo, os.O_RDWR | os.O_NONBLOCK)
-        config = parse_config(
-            f"endpoints: [{{name: local, profile: local, url: '{url}'}}]\n"
-            f"sound: {{input: 'fifo:{self._fifo}', output: 'null', duplex: full}}\n"
-            f"leds: [{{type: rgbled, red: {RGB_PINS[0]}, green: {RGB_PINS[1]}, blue: {RGB_PINS[2]}}}]\n",
-            "test",
-        )
-        self.factory = MockFactory(pin_class=MockPWMPin)
-        self.pins = [self.factory.pin(number) for number in RGB_PINS]
-        self.parts = replace(parts_of(config), open_pins=lambda: (self.factory, ""))
-        self.diary = Diary()
-        self._began_at = time.monotonic()
-        for pin in self.pins:
-            pin.clear_states()
+    async def is_in(self, state: str, at_least: int = 0) -> None:
+        """Wait for a state, after ``at_least`` other ones."""
+        await eventually(lambda: len(self.states) > at_least and self.states[-1] == state, f"state {state}")
 
     async def say(self, text: str) -> None:
-        """Speak in real time."""
-        speech = spoken(text)
-        began = time.monotonic()
-        for start in range(0, len(speech), 960):
-            await asyncio.sleep(max(0.0, began + start / 96_000 - time.monotonic()))
-            os.write(self._mouth, speech[start : start + 960])
+        """Speak into the microphone at the pace of real time."""
+        pcm = spoken(text)
+        chunk_bytes = round(CHUNK_S * BYTES_PER_S)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for index in range(0, len(pcm), chunk_bytes):
+            await asyncio.sleep(began + index / BYTES_PER_S - loop.time())
+            os.write(self._pipe, pcm[index : index + chunk_bytes])
 
-    def close(self) -> None:
-        os.close(self._mouth)
+    async def mute(self, on: bool) -> None:
+        async with await ControlClient.connect(self.folder / "control") as control:
+            await control.send(Mute(on))
+            await self.is_in("muted" if on else "ready")
 
-    def colors(self) -> list[tuple[float, Color]]:
-        """Every colour that the three pins made together, with the moment it began."""
-        edges = []
-        for index, pin in enumerate(self.pins):
-            at = self._began_at
-            for state in pin.states:
-                at += state.timestamp
-                edges.append((at, index, float(state.state)))
-        color = [0.0, 0.0, 0.0]
-        colors: list[tuple[float, Color]] = []
-        for at, index, value in sorted(edges):
-            color[index] = value
-            colors.append((at, (color[0], color[1], color[2])))
-        # The three pins are written one after the other: only the last colour of a moment is seen.
-        return [one for one, following in pairwise(colors) if following[0] - one[0] > 0.002] + colors[-1:]
+    @asynccontextmanager
+    async def alive(self, server: LocalServer) -> AsyncIterator[None]:
+        """Run the appliance for the length of the block."""
+        appliance = self._appliance(server)
+        stop = asyncio.Event()
+        life = asyncio.create_task(appliance.run(stop, lambda: None))
+        try:
+            yield
+        finally:
+            stop.set()
+            await life
+            os.close(self._pipe)
+            self.pins.factory.close()
 
-
-@asynccontextmanager
-async def room(url: str, folder: Path) -> AsyncIterator[Room]:
-    there = Room(url, folder)
-    stop = asyncio.Event()
-    running = asyncio.create_task(Appliance(there.parts, there.diary).run(stop, lambda: None))
-    try:
-        yield there
-    finally:
-        stop.set()
-        async with asyncio.timeout(DEADLINE_S):
-            await running
-        there.close()
-
-
-def colors_in(colors: list[tuple[float, Color]], begin: float, end: float) -> list[Color]:
-    """The colours that began in a stretch of time, without those at its edges."""
-    return [color for at, color in colors if begin + SETTLED_S / 2 <= at < end - SETTLED_S / 5]
-
-
-def is_shade_of(color: Color, full: Color) -> bool:
-    """Whether ``color`` is ``full``, dimmed."""
-    strength = max(color) / max(full) if max(full) else 0.0
-    return strength <= 1.001 and all(
-        abs(part - strength * whole) < 0.01 for part, whole in zip(color, full, strict=True)
-    )
-
-
-def check(state: str, row: Row, seen: list[Color], lasted_s: float) -> None:
-    """Hold what was seen during one state against its row."""
-    assert all(is_shade_of(color, row.color) for color in seen), (state, row, seen[:5])
-    if row.motion in ("steady", "off"):
-        assert set(seen) <= {row.color}, (state, "shows nothing else", seen[:5])
-    elif "swells" in row.motion and lasted_s > 0.5:
-        assert len(set(seen)) > 3, (state, row, seen)
-    elif " on, " in row.motion:
-        assert set(seen) <= {row.color, (0.0, 0.0, 0.0)}, (state, row, seen)
-
-
-def check_all(there: Room, table: Mapping[str, Row]) -> None:
-    colors = there.colors()
-    for (begin, state), (end, _) in pairwise(there.diary.states):
-        if end - begin >= 2 * SETTLED_S:
-            check(state, table[state], colors_in(colors, begin, end), end - begin)
-            at_the_end = [color for at, color in colors if at < end - SETTLED_S / 5][-1]
-            assert is_shade_of(at_the_end, table[state].color), (state, at_the_end)
-            if table[state].motion == "steady":
-                assert at_the_end == pytest.approx(table[state].color)
+    def _appliance(self, server: LocalServer) -> Appliance:
+        config = {
+            "endpoints": [server.endpoint()],
+            "session": {"turn_detection": {"type": "server_vad", "silence_duration_ms": 200}},
+            "sound": {
+                "input": f"fifo:{self._microphone}",
+                "output": f"file:{self.folder}/loudspeaker.wav",
+                "duplex": "full",
+            },
+            "leds": LEDS,
+            "control": {"socket": str(self.folder / "control")},
+        }
+        path = self.folder / "edge-agent.yaml"
+        path.write_text(yaml.safe_dump(config))
+        parts = parts_of(load_config(path))
+        mine = dataclasses.replace(parts, open_pins=lambda: (self.pins.factory, ""))
+        return Appliance(mine, Supervisor({}))
 
 
 @pytest.fixture
-def server() -> Iterator[LocalServer]:
+def device(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Device:
+    caplog.set_level(logging.INFO)
+    return Device(tmp_path, caplog)
+
+
+def table(*states: str) -> list[str]:
+    """The patterns of the table for these states."""
+    return [PATTERNS[AgentState(state)].name for state in states]
+
+
+async def test_a_conversation_with_a_barge_in(device: Device) -> None:
     with local_server() as server:
-        yield server
+        async with device.alive(server):
+            await device.is_in("ready")
+            steady = PATTERNS[AgentState.READY].color
+            assert device.pins.colors()[-1] == steady
+            assert (device.pins.level(PWM), device.pins.level(LED)) == (max(steady), 1.0)
+            await device.say("what can you do")
+            await device.is_in("speaking")
+            await asyncio.sleep(0.2)
+            await device.say("stop")
+            await device.is_in("ready", at_least=8)
+        states = ["connecting", "ready", *ONE_TURN[:3], *ONE_TURN]
+        assert device.states == states
+        assert device.pins.patterns() == table(*states)
+        assert device.pins.colors()[-1] == DARK
+        assert (device.pins.level(PWM), device.pins.level(LED)) == (0.0, 0.0)
 
 
-async def test_pins_show_a_conversation_a_barge_in_and_a_failure_as_the_table_says(
-    server: LocalServer, tmp_path: Path
-) -> None:
-    async with room(server.url, tmp_path) as there:
-        diary = there.diary
-        await diary.wait_for("ready", 0)
-        await there.say("what is seven plus five")
-        await diary.wait_for("speaking", 0)
-        mark = len(diary.states)
-        await diary.wait_for("ready", mark)
-
-        mark = len(diary.states)
-        await there.say("what can you do")
-        await diary.wait_for("speaking", mark)
-        interrupted = len(diary.states)
-        await there.say("what day is it")
-        await diary.wait_for("listening", interrupted)
-        assert diary.names[interrupted] == "listening", "a barge-in goes from speaking to listening at once"
-        await diary.wait_for("speaking", interrupted)
-
-        mark = len(diary.states)
-        server.process.end()
-        await diary.wait_for("reconnecting", mark)
-        await asyncio.sleep(1.0)  # a second of the outage, to have something to look at
-        diary.status("end (of the test)")
-        check_all(there, rows_of_the_table())
-    assert [pin.state for pin in there.pins] == [0.0, 0.0, 0.0] or there.pins[0].function == "input"
-    first = ["connecting", "ready", "listening", "thinking", "speaking", "ready"]
-    assert diary.names[: len(first)] == first
+async def test_mute_outage_and_refusal(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick_consent(monkeypatch)
+    port = str(free_port())
+    with local_server("--port", port) as server:
+        async with device.alive(server):
+            await device.is_in("ready")
+            await device.mute(True)
+            await device.mute(False)
+            server.process.kill()
+            await device.is_in("reconnecting")
+            with local_server("--port", port) as restarted:
+                await device.is_in("ready", at_least=5)
+                await device.say("stop")
+                await device.is_in("ready", at_least=9)
+                restarted.play({"fault": "http_status", "status": 403}, {"fault": "close_call"})
+                await device.is_in("failed")
+        states = ["connecting", "ready", "muted", "ready", "reconnecting", "ready", *ONE_TURN]
+        assert device.states == [*states, "reconnecting", "failed"]
+        assert device.pins.patterns() == table(*states, "reconnecting", "failed")
