@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.board.roots import copy_repository, registry_environment, remove_tree
+from tests.board.roots import ENDS_WITH_US, copy_repository, registry_environment, remove_tree
 
 BOOT_LIMIT_S = 60.0
 """systemd 252 boots in 1.3 s and 257 in 0.5 s on an idle 2-core machine."""
@@ -61,7 +61,7 @@ class Board:
         enter = [str(ENTER), str(self._root), str(self._work), os.ttyname(theirs), *_INIT]
         into_cgroup = ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', str(self._cgroup)]
         self._unshare = subprocess.Popen(
-            [*into_cgroup, "unshare", *namespaces, "--fork", "--kill-child", "bash", *enter],
+            [*into_cgroup, *ENDS_WITH_US, "unshare", *namespaces, "--fork", "--kill-child", "bash", *enter],
             stdin=subprocess.DEVNULL,
             stdout=theirs,
             stderr=theirs,

@@ -21,6 +21,7 @@ from pathlib import Path
 from tests.board.board import ENTER
 from tests.board.roots import (
     CACHE,
+    ENDS_WITH_US,
     MINIMAL,
     REPOSITORY,
     SUITES,
@@ -90,7 +91,17 @@ def _run_step(root: Path, work: Path, name: str, script: str, *, user: bool) -> 
     environment = [f"{key}={value}" for key, value in (variables | registry_environment()).items()]
     reaper = ("bash", "-c", '"$@"; exit $?', "init")  # process 1: signals and orphans are special to it
     command = [
-        *("unshare", "--mount", "--propagation=private", "--pid", "--uts", "--ipc", "--fork", "--kill-child"),
+        *(
+            *ENDS_WITH_US,
+            "unshare",
+            "--mount",
+            "--propagation=private",
+            "--pid",
+            "--uts",
+            "--ipc",
+            "--fork",
+            "--kill-child",
+        ),
         *("bash", str(ENTER), str(root), str(work), "/dev/null"),
         *("env", "-i", *environment, *reaper, *become, "bash", "-c", inner),
     ]

@@ -24,6 +24,9 @@ CACHE = Path(os.environ.get("EDGE_AGENT_CACHE", REPOSITORY / ".cache"))
 SUITES = ("bookworm", "trixie")
 """Debian 12 and 13: the two systems that edge-agent supports."""
 
+ENDS_WITH_US = ("setpriv", "--pdeathsig=KILL")
+"""In front of ``unshare --kill-child``: even if this process is killed, nothing that it started lives on."""
+
 MINIMAL = ("ca-certificates", "git")
 """What a person has who can clone the repository, on top of Debian's smallest variant."""
 
@@ -84,7 +87,8 @@ def _build(suite: str, packages: Sequence[str], folder: Path) -> None:
     # In namespaces of its own: mmdebstrap mounts the host's /dev/shm and more into the root, and a build that
     # is interrupted must leave neither mounts nor processes behind.
     command = [
-        *("unshare", "--mount", "--propagation=private", "--pid", "--mount-proc", "--fork", "--kill-child"),
+        *(*ENDS_WITH_US, "unshare", "--mount", "--propagation=private", "--pid", "--mount-proc"),
+        *("--fork", "--kill-child"),
         *("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", f"--include={','.join(packages)}"),
         *(f"--aptopt={option}" for option in _apt_options()),
         *([f"--setup-hook={copy_authorities}"] if Path(host_authorities).is_dir() else []),
