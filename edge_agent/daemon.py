@@ -128,7 +128,7 @@ class _Process:
             self._next = (config, parts_of(config))
         except ConfigError as error:
             journal.tell(Notice.RELOAD_REFUSED, f"reload refused, the old configuration stays:\n{error}")
-            self._supervisor.ready("reload refused")
+            self._supervisor.ready()
             return
         journal.tell(Notice.RELOADED, f"reloading {self._config_path}")
         self._stop_appliance.set()
