@@ -67,10 +67,10 @@ from edge_agent.supervision import Supervisor
 
 logger = logging.getLogger(__name__)
 
-HANG_UP_LIMIT_S = 3.0
-"""A session that has not hung up by then is abandoned: the process must end within 5 s."""
+HANG_UP_LIMIT_S = 4.0
+"""A session takes 3.5 s at most, see Deadlines; one that has not hung up by then is told and abandoned."""
 
-THREAD_LIMIT_S = 2.0
+THREAD_LIMIT_S = 1.0
 """A sound thread comes round every 10 ms; one that has not ended by then hangs in a driver."""
 
 STANDSTILL_LIMIT_S = 5.0
@@ -159,16 +159,17 @@ class Appliance:
         if self._starts_muted:
             self._capture.set_enabled(False)
             self._runner.post(MuteRequested(True))
-        for thread in (self._capture, self._playback):
-            cleanup.push_async_callback(self._stop_thread, thread)
-            thread.start()
+        cleanup.push_async_callback(self._stop_threads)
+        self._capture.start()
+        self._playback.start()
 
-    async def _stop_thread(self, thread: Capture | Playback) -> None:
-        """End a sound thread. Polled: a thread that waits for it would stay in the loop's executor."""
+    async def _stop_threads(self) -> None:
+        """End the sound threads. Polled: a thread that waits for them would stay in the loop's executor."""
         deadline = self._loop.time() + THREAD_LIMIT_S
-        while not thread.stop(0.0):
+        running: dict[str, Capture | Playback] = {"microphone": self._capture, "loudspeaker": self._playback}
+        while late := [name for name, thread in running.items() if not thread.stop(0.0)]:
             if self._loop.time() > deadline:
-                logger.error("the %s thread did not end within %.0f s", type(thread).__name__, THREAD_LIMIT_S)
+                logger.error("%s: did not end within %.0f s", " and ".join(late), THREAD_LIMIT_S)
                 return
             await asyncio.sleep(THREAD_POLL_S)
 

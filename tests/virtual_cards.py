@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -97,6 +98,16 @@ class VirtualCards:
         if process is not None:
             process.kill()
             process.wait(STOP_LIMIT_S)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop the sound server for the length of the block: calls to it wait, and do not fail."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_LIMIT_S

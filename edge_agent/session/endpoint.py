@@ -47,8 +47,8 @@ class Deadlines:
     session_updated_s: float = 5.0
     hang_up_s: float = 2.0
     """The farewell to the provider's HTTP interface; best effort."""
-    close_s: float = 5.0
-    """Taking the connection down."""
+    close_s: float = 1.5
+    """Taking the connection down. With ``hang_up_s`` it has to fit into the end of the process, 5 s."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from tests.system.puppet import (
     never,
     puppet,
 )
+from tests.virtual_cards import virtual_cards
 
 BUTTON = {"name": "talk", "pin": 17}
 
@@ -258,6 +259,21 @@ def test_signals_until_the_very_end_do_not_disturb_it() -> None:
             daemon.process.signal(signal.SIGINT)
             time.sleep(0.001)
         ends_in_time(daemon)
+
+
+def test_neither_a_sound_server_nor_a_server_that_hangs_holds_up_the_end() -> None:
+    with virtual_cards() as cards, puppet() as server:
+        server.server.answer_hang_up = never
+        config = {"endpoints": [server.endpoint], "sound": {"input": "mic", "output": "speaker"}}
+        with running_daemon(config, cards.environment) as daemon:
+            daemon.seen.wait_for_state("ready")
+            with cards.frozen():
+                time.sleep(1.0)  # the cards' buffers, a fifth of a second, run out
+                began = time.monotonic()
+                daemon.process.signal(signal.SIGTERM)
+                assert daemon.process.wait() == 0
+                assert time.monotonic() - began < END_LIMIT_S
+        assert "microphone and loudspeaker: did not end within 1 s" in daemon.process.output
 
 
 def test_a_signal_right_after_the_start_ends_it() -> None:
