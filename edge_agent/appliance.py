@@ -112,7 +112,7 @@ class Appliance:
         )
         self._playback = Playback(
             parts.open_output,
-            parts.playout,
+            parts.downlink,
             self._from_thread(self._from_sound),
             self._from_thread(self._crashed),
         )

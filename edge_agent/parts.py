@@ -13,6 +13,7 @@ from pathlib import Path
 from msgspec import UNSET
 
 from edge_agent.audio.device import DeviceSettings, PcmInput, PcmOutput
+from edge_agent.audio.downlink import Downlink
 from edge_agent.audio.opus import OpusSettings
 from edge_agent.audio.spec import PcmSpec, open_input, open_output
 from edge_agent.audio.uplink import EncodedPacket, Uplink
@@ -22,7 +23,6 @@ from edge_agent.config.wishes import profile_of, wishes_of
 from edge_agent.control import ControlSettings
 from edge_agent.core.events import Event
 from edge_agent.core.link import full_jitter_delays
-from edge_agent.core.pcm import PERIOD_BYTES, PcmQueue
 from edge_agent.core.settings import (
     DEFAULT_GESTURES,
     DEFAULT_HOLD_FALLBACK_S,
@@ -41,16 +41,13 @@ from edge_agent.protocol.session_object import ServerVad, SessionWishes, turn_de
 from edge_agent.session.endpoint import Deadlines, Endpoint, IceServer, Secret
 from edge_agent.session.session import RealtimeSession
 
-PLAYOUT_LIMIT_PERIODS = 40
-"""400 ms of sound may wait for the loudspeaker: a server paces its sound, so more than that is old."""
-
 
 class _Sound:
-    """The session's ends of the sound road: the uplink's packets and the playout queue."""
+    """The session's ends of the sound road."""
 
-    def __init__(self, uplink: Uplink, playout: PcmQueue) -> None:
+    def __init__(self, uplink: Uplink, downlink: Downlink) -> None:
         self._uplink = uplink
-        self._playout = playout
+        self._downlink = downlink
 
     def connect_microphone(self, deliver: Callable[[EncodedPacket], None]) -> None:
         self._uplink.connect(deliver)
@@ -59,7 +56,7 @@ class _Sound:
         self._uplink.disconnect()
 
     def play(self, pcm_48k_mono: bytes) -> None:
-        self._playout.put(pcm_48k_mono)
+        self._downlink.play(pcm_48k_mono)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ class Parts:
     endpoint: Endpoint
     wishes: SessionWishes
     uplink: Uplink
-    playout: PcmQueue
+    downlink: Downlink
     open_input: Callable[[], PcmInput]
     open_output: Callable[[], PcmOutput]
     open_pins: Callable[[], tuple[Factory | None, str]]
@@ -94,7 +91,7 @@ class Parts:
         on_malformed: Callable[[str], None],
     ) -> RealtimeSession:
         """Return the session of an epoch, not yet opened."""
-        sound = _Sound(self.uplink, self.playout)
+        sound = _Sound(self.uplink, self.downlink)
         return RealtimeSession(
             epoch, self.endpoint, self.wishes, sound, post, on_wire=on_wire, on_malformed=on_malformed
         )
@@ -114,7 +111,7 @@ def parts_of(config: schema.Config) -> Parts:
         endpoint=endpoint,
         wishes=wishes,
         uplink=Uplink(_opus(config.sound.opus)),
-        playout=PcmQueue(PLAYOUT_LIMIT_PERIODS * PERIOD_BYTES),
+        downlink=Downlink(),
         open_input=lambda: open_input(source, devices),
         open_output=lambda: open_output(sink, devices),
         open_pins=lambda: open_factory(factory_kind),

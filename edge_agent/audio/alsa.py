@@ -127,8 +127,14 @@ class AlsaOutput:
             handle.close()
             raise
 
+    def wait(self) -> None:
+        """Sleep until there is room for a period."""
+        excess_s = self.queued_s() + PERIOD_S - self._shape.buffer_frames / SAMPLE_RATE_HZ
+        if excess_s > 0:
+            time.sleep(excess_s)
+
     def write(self, block: bytes) -> None:
-        """Hand over one period; waits while the card's buffer is full.
+        """Hand over one block; waits while the card's buffer is full.
 
         The card starts with the first sample that it gets, so the first write brings a period of silence
         with it: otherwise it would run dry before the second one.

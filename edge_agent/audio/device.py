@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+LONGEST_BLOCK_S = 0.040
+"""A block lasts a period, give or take what the playout inserts or leaves out to keep its delay."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceSettings:
@@ -33,14 +36,24 @@ class PcmInput(Protocol):
 
 
 class PcmOutput(Protocol):
-    """A loudspeaker: 48 kHz mono, signed 16 bit, one period a call."""
+    """A loudspeaker: 48 kHz mono, signed 16 bit.
+
+    The caller makes a block only after :meth:`wait`, as late as the device allows: what is made earlier is
+    older when it is heard.
+    """
 
     @property
     def xruns(self) -> int:
         """How often the device ran dry or a block was lost."""
 
+    def wait(self) -> None:
+        """Wait until the device wants the next block; keeps the device's pace. Raises AudioDeviceError."""
+
     def write(self, block: bytes) -> None:
-        """Hand over one period; waits so that the caller keeps the device's pace. Raises AudioDeviceError."""
+        """Hand over whole samples, a few milliseconds to LONGEST_BLOCK_S; waits if :meth:`wait` was left out.
+
+        Raises AudioDeviceError.
+        """
 
     def drop(self) -> None:
         """Throw away what was handed over and has not been played. Raises AudioDeviceError."""

@@ -48,6 +48,7 @@ class FifoInput:
 
         Less than a period waits for the rest; if none comes by the next period, silence fills it up.
         """
+        self._pacer.move()
         self._pacer.wait()
         arrived = self._take(PERIOD_BYTES - len(self._pending))
         self._pending += arrived
@@ -86,15 +87,20 @@ class FifoOutput:
         self._fd: int | None = None
         self._connect()
 
-    def write(self, block: bytes) -> None:
-        """Wait one period and pass the block on if somebody reads."""
+    def wait(self) -> None:
+        """Wait until the last block would have been played."""
         self._pacer.wait()
+
+    def write(self, block: bytes) -> None:
+        """Pass the block on if somebody reads."""
+        self._pacer.wait()
+        self._pacer.move(len(block) / BYTES_PER_S)
         if self._fd is None:
             self._connect()
         if self._fd is None:
             return
         try:
-            os.write(self._fd, block)  # a period is below PIPE_BUF: all of it or nothing
+            os.write(self._fd, block)  # a block is below PIPE_BUF: all of it or nothing
         except BlockingIOError:
             self.xruns += 1
         except BrokenPipeError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_agent.audio.pace import Pacer
-from edge_agent.core.pcm import SILENCE
+from edge_agent.core.pcm import BYTES_PER_S, SILENCE
 
 
 class NullInput:
@@ -16,6 +16,7 @@ class NullInput:
 
     def read(self) -> bytes:
         """Wait one period and return silence."""
+        self._pacer.move()
         self._pacer.wait()
         return SILENCE
 
@@ -31,9 +32,14 @@ class NullOutput:
     def __init__(self) -> None:
         self._pacer = Pacer()
 
-    def write(self, block: bytes) -> None:
-        """Wait one period."""
+    def wait(self) -> None:
+        """Wait until the last block would have been played."""
         self._pacer.wait()
+
+    def write(self, block: bytes) -> None:
+        """Take a block and forget it."""
+        self._pacer.wait()
+        self._pacer.move(len(block) / BYTES_PER_S)
 
     def drop(self) -> None:
         """Nothing waits."""

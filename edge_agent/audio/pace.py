@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from edge_agent.core.pcm import PERIOD_S
@@ -14,16 +15,20 @@ A stopped process must not make up for hours in one burst when it goes on.
 
 
 class Pacer:
-    """Divides the monotonic clock into periods; the first begins with the first :meth:`wait`."""
+    """Divides the monotonic clock into blocks; the first begins with the first :meth:`move`."""
 
     def __init__(self) -> None:
-        self._due_s: float | None = None
+        self._due_s = -math.inf
+
+    def move(self, duration_s: float = PERIOD_S) -> None:
+        """Begin the next block, which lasts ``duration_s``."""
+        now = time.monotonic()
+        if now - self._due_s > CATCH_UP_LIMIT_S:
+            self._due_s = now
+        self._due_s += duration_s
 
     def wait(self) -> None:
-        """Sleep until the next period is over; returns at once while behind."""
-        now = time.monotonic()
-        if self._due_s is None or now - self._due_s > CATCH_UP_LIMIT_S:
-            self._due_s = now
-        self._due_s += PERIOD_S
-        if self._due_s > now:
-            time.sleep(self._due_s - now)
+        """Sleep until the block that was begun last is over; returns at once while behind."""
+        left_s = self._due_s - time.monotonic()
+        if left_s > 0:
+            time.sleep(left_s)

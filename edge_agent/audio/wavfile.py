@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edge_agent.audio.pace import Pacer
 from edge_agent.audio.resample import LAYOUTS, Resampler
-from edge_agent.core.pcm import PERIOD_BYTES, SAMPLE_BYTES, SAMPLE_RATE_HZ, SILENCE
+from edge_agent.core.pcm import BYTES_PER_S, PERIOD_BYTES, SAMPLE_BYTES, SAMPLE_RATE_HZ, SILENCE
 from edge_agent.errors import AudioDeviceError
 
 logger = logging.getLogger(__name__)
@@ -60,6 +60,7 @@ class WavInput:
             self._fill()
         block = bytes(self._pending[:PERIOD_BYTES]).ljust(PERIOD_BYTES, b"\0") if self._pending else SILENCE
         del self._pending[:PERIOD_BYTES]
+        self._pacer.move()
         self._pacer.wait()
         return block
 
@@ -106,9 +107,14 @@ class WavOutput:
         except OSError as error:
             raise self._failed(error) from error
 
-    def write(self, block: bytes) -> None:
-        """Append one period and wait until it would have been played."""
+    def wait(self) -> None:
+        """Wait until the last block would have been played."""
         self._pacer.wait()
+
+    def write(self, block: bytes) -> None:
+        """Append one block."""
+        self._pacer.wait()
+        self._pacer.move(len(block) / BYTES_PER_S)
         if self._data_bytes + len(block) > LARGEST_DATA_BYTES:
             self._tell_full()
             return

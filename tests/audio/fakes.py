@@ -67,13 +67,15 @@ class FakeOutput:
         self._runs.set()
         self._allowed.release()
 
-    def write(self, block: bytes) -> None:
+    def wait(self) -> None:
         if self.error is not None:
             raise self.error
         if self._runs.is_set():
             time.sleep(0.0001)
         else:
             assert self._allowed.acquire(timeout=DEADLINE_S), "the test forgot the loudspeaker"
+
+    def write(self, block: bytes) -> None:
         self.written.append(block)
 
     def drop(self) -> None:

@@ -122,6 +122,7 @@ def test_without_a_reader_sound_is_lost_in_real_time(loudspeaker: FifoOutput) ->
     began_s = time.monotonic()
     for block in BLOCKS:
         loudspeaker.write(block)
+    loudspeaker.wait()
     assert time.monotonic() - began_s >= len(BLOCKS) * PERIOD_S - 0.001
     assert loudspeaker.queued_s() == 0
     loudspeaker.drop()

@@ -19,6 +19,7 @@ def test_a_loudspeaker_that_nobody_hears_keeps_real_time() -> None:
     began_s = time.monotonic()
     for _ in range(10):
         nobody.write(SILENCE)
+    nobody.wait()
     nobody.drop()
     assert nobody.queued_s() == 0
     assert time.monotonic() - began_s >= 10 * PERIOD_S - 0.001

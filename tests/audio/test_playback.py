@@ -1,87 +1,24 @@
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 
 import pytest
 
 from edge_agent.audio import playback as playback_module
 from edge_agent.audio.device import PcmOutput
+from edge_agent.audio.downlink import Downlink
 from edge_agent.audio.level import FLOOR_DBFS
-from edge_agent.audio.playback import CATCH_UP_S, HANG_OVER_S, MOVES, PREFILL_S, Playback, Playout, Spurt
+from edge_agent.audio.playback import HANG_OVER_S, Playback
 from edge_agent.core.events import Device, DeviceBack, DeviceLost, Event, SoundEnded, SoundStarted
-from edge_agent.core.pcm import BYTES_PER_S, PERIOD_BYTES, PERIOD_S, SILENCE, PcmQueue
-from edge_agent.errors import AudioDeviceError, IllegalTransition
+from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_S, SILENCE
+from edge_agent.errors import AudioDeviceError
 from tests.audio.fakes import FakeOutput
 from tests.audio.sounds import blocks_of, tone, wait_until
 
 GONE = AudioDeviceError("plughw:7: No such device; plug it in")
 TONE = tone(800, 0.2)  # 800 Hz: every period is the same
 BLOCK = TONE[:PERIOD_BYTES]
-PREFILL_PERIODS = round(PREFILL_S / PERIOD_S)
 HANG_OVER_PERIODS = round(HANG_OVER_S / PERIOD_S)
-
-
-class TestPlayout:
-    @pytest.fixture
-    def queue(self) -> PcmQueue:
-        return PcmQueue(BYTES_PER_S)
-
-    @pytest.fixture
-    def playout(self, queue: PcmQueue) -> Playout:
-        return Playout(queue)
-
-    def test_a_dry_queue_is_silence(self, playout: Playout) -> None:
-        assert all(playout.next_block() is SILENCE for _ in range(5))
-        assert playout.spurt is Spurt.DRY
-
-    def test_a_spurt_begins_when_enough_of_it_is_there(self, queue: PcmQueue, playout: Playout) -> None:
-        queue.put(BLOCK * 2)
-        assert playout.next_block() is SILENCE
-        queue.put(BLOCK * 2)
-        assert [playout.next_block() for _ in range(4)] == [BLOCK] * 4
-
-    def test_a_short_sound_waits_no_longer_than_the_prefill(self, queue: PcmQueue, playout: Playout) -> None:
-        queue.put(BLOCK)
-        played = [playout.next_block() for _ in range(PREFILL_PERIODS + 2)]
-        assert played == [SILENCE] * PREFILL_PERIODS + [BLOCK, SILENCE]
-
-    def test_the_end_of_a_spurt_is_filled_up_with_silence(self, queue: PcmQueue, playout: Playout) -> None:
-        queue.put(BLOCK * 4 + BLOCK[:100])
-        played = [playout.next_block() for _ in range(6)]
-        assert played == [BLOCK] * 4 + [BLOCK[:100].ljust(PERIOD_BYTES, b"\0"), SILENCE]
-
-    def test_after_running_dry_the_sound_is_gathered_again(self, queue: PcmQueue, playout: Playout) -> None:
-        queue.put(BLOCK * 4)
-        played = [playout.next_block() for _ in range(5)]
-        queue.put(BLOCK)
-        played.append(playout.next_block())
-        assert played == [BLOCK] * 4 + [SILENCE] * 2
-
-    def test_a_backlog_is_worked_off_in_the_pauses(self, queue: PcmQueue, playout: Playout) -> None:
-        spoken, pause = BLOCK * 10, SILENCE * 60
-        queue.put(spoken + pause + spoken)
-        played = list(itertools.takewhile(lambda _: queue.queued_bytes, iter(playout.next_block, None)))
-        assert sum(block == BLOCK for block in played) >= 19  # takewhile keeps the last one back
-        backlog_bytes = len(spoken + pause) - CATCH_UP_S * BYTES_PER_S
-        assert sum(block == SILENCE for block in played) <= 60 - backlog_bytes / PERIOD_BYTES / 2
-
-    def test_a_flush_begins_a_new_spurt(self, queue: PcmQueue, playout: Playout) -> None:
-        queue.put(BLOCK * 4)
-        playout.next_block()
-        queue.clear()
-        playout.flushed()
-        playout.flushed()
-        queue.put(BLOCK)
-        assert playout.next_block() is SILENCE
-        assert playout.spurt is Spurt.FILLING
-
-    def test_every_state_can_be_reached_and_left(self) -> None:
-        assert set(MOVES) == set(Spurt) == frozenset().union(*MOVES.values())
-
-    def test_a_move_that_is_not_in_the_table_is_a_bug(self, playout: Playout) -> None:
-        with pytest.raises(IllegalTransition, match="dry -> playing"):
-            playout._set_spurt(Spurt.PLAYING)
 
 
 class Bench:
@@ -93,8 +30,8 @@ class Bench:
         self.missing: Exception | None = None
         self.events: list[Event] = []
         self.crashes: list[BaseException] = []
-        self.queue = PcmQueue(BYTES_PER_S)
-        self.playback = Playback(self.open, self.queue, self.events.append, self.crashes.append)
+        self.source = Downlink()
+        self.playback = Playback(self.open, self.source, self.events.append, self.crashes.append)
 
     def open(self) -> PcmOutput:
         self.opened += 1
@@ -105,7 +42,7 @@ class Bench:
 
     def play(self, pcm: bytes) -> None:
         """Queue a sound and let the loudspeaker begin with it."""
-        self.queue.put(pcm)
+        self.source.play(pcm)
         while SoundStarted() not in self.events:
             self.loudspeaker.step(1)
 
@@ -129,7 +66,7 @@ def test_silence_is_played_while_there_is_nothing_else(bench: Bench) -> None:
 
 def test_a_sound_is_played_bit_by_bit(bench: Bench) -> None:
     bench.loudspeaker.step(1)
-    bench.queue.put(TONE)
+    bench.source.play(TONE)
     played = b"".join(bench.loudspeaker.step(30))
     assert played.strip(b"\0") == TONE.strip(b"\0")
     assert bench.playback.level_dbfs > -20
@@ -147,9 +84,9 @@ def test_the_beginning_of_a_sound_is_told_when_it_is_handed_over(bench: Bench) -
 
 def test_the_end_of_a_sound_is_told_after_the_hang_over(bench: Bench) -> None:
     bench.play(TONE)
-    while bench.queue.queued_bytes:
-        bench.loudspeaker.step(1)
-    bench.loudspeaker.step(HANG_OVER_PERIODS - 1)
+    while bench.loudspeaker.step(1) != [SILENCE]:
+        pass
+    bench.loudspeaker.step(HANG_OVER_PERIODS - 2)
     assert bench.events == [SoundStarted()]
     bench.loudspeaker.step(5)
     wait_until(lambda: bench.events == [SoundStarted(), SoundEnded()], "the end")
@@ -173,7 +110,7 @@ def test_a_pause_between_words_does_not_end_the_sound(bench: Bench) -> None:
 
 
 def test_a_codecs_noise_is_not_a_sound(bench: Bench) -> None:
-    bench.queue.put(tone(800, 0.2, peak=60))
+    bench.source.play(tone(800, 0.2, peak=60))
     bench.loudspeaker.step(30)
     assert bench.events == []
 
@@ -183,9 +120,7 @@ def test_a_flush_silences_queue_and_device_at_once_and_is_done_by_the_sound_thre
     bench.loudspeaker.step(5)
     bench.loudspeaker.queued = 0.040
     bench.playback.flush()
-    assert bench.queue.queued_bytes == 0
-    in_hand, fade, *after = bench.loudspeaker.step(6)
-    assert in_hand == BLOCK  # it was on its way into the device already, and is dropped with it
+    fade, *after = bench.loudspeaker.step(5)
     assert bench.loudspeaker.dropped_in == ["playback"]
     assert fade[:2] == BLOCK[:2]
     assert fade[len(fade) // 2 :] == SILENCE[len(fade) // 2 :]
@@ -196,26 +131,13 @@ def test_a_flush_silences_queue_and_device_at_once_and_is_done_by_the_sound_thre
 def test_a_flush_of_a_device_that_holds_nothing_just_stops(bench: Bench) -> None:
     bench.play(TONE)
     bench.playback.flush()
-    assert bench.loudspeaker.step(4)[1:] == [SILENCE] * 3
+    assert bench.loudspeaker.step(3) == [SILENCE] * 3
 
 
 def test_what_comes_after_a_flush_is_played(bench: Bench) -> None:
     bench.play(TONE)
     bench.playback.flush()
-    bench.queue.put(BLOCK * 4)
-    assert bench.loudspeaker.step(8).count(BLOCK) >= 4
-    assert bench.events == [SoundStarted(), SoundEnded(), SoundStarted()]
-
-
-def test_the_rest_that_arrives_after_a_flush_is_dropped_for_a_while(bench: Bench) -> None:
-    bench.play(TONE)
-    bench.playback.flush(ignore_s=0.1)
-    bench.loudspeaker.step(1)  # in hand already
-    for _ in range(9):
-        bench.queue.put(BLOCK)
-        assert bench.loudspeaker.step(1) == [SILENCE]
-    bench.loudspeaker.step(2)
-    bench.queue.put(BLOCK * 4)
+    bench.source.play(BLOCK * 4)
     assert bench.loudspeaker.step(8).count(BLOCK) >= 4
     assert bench.events == [SoundStarted(), SoundEnded(), SoundStarted()]
 
@@ -243,8 +165,9 @@ def test_what_was_said_while_there_was_no_device_is_not_said_later(bench: Bench)
     bench.missing = bench.loudspeaker.error = GONE
     bench.loudspeaker.run()
     wait_until(lambda: bench.events, "the loss")
-    bench.queue.put(TONE)
-    wait_until(lambda: bench.queue.queued_bytes == 0, "the sound to be dropped")
+    bench.source.play(TONE)
+    opened = bench.opened
+    wait_until(lambda: bench.opened > opened + 1, "the sound to be dropped")
     bench.missing = bench.loudspeaker.error = None
     wait_until(lambda: DeviceBack(Device.LOUDSPEAKER) in bench.events, "the return")
     assert set(bench.loudspeaker.written) <= {SILENCE}

@@ -12,11 +12,13 @@ from edge_agent.audio import playback as playback_module
 from edge_agent.audio.alsa import AlsaInput, AlsaOutput
 from edge_agent.audio.capture import Capture
 from edge_agent.audio.device import DeviceSettings
+from edge_agent.audio.downlink import Downlink
 from edge_agent.audio.opus import OpusDecoder, OpusSettings
-from edge_agent.audio.playback import PREFILL_S, Playback
+from edge_agent.audio.playback import Playback
 from edge_agent.audio.uplink import EncodedPacket, Uplink
 from edge_agent.core.events import Device, DeviceBack, DeviceLost, Event, SoundEnded, SoundStarted
-from edge_agent.core.pcm import BYTES_PER_S, PERIOD_S, PcmQueue
+from edge_agent.core.pcm import PERIOD_S
+from edge_agent.core.playout.queued import PREFILL_S
 from tests.audio.sounds import DEADLINE_S, PEAK, amplitude, blocks_of, heard_s, silence, tone, wait_until
 from tests.virtual_cards import VirtualCards
 
@@ -49,11 +51,11 @@ class Road:
         self.packets: list[EncodedPacket] = []
         self.outputs: list[RememberingOutput] = []
         self.uplink = Uplink(OpusSettings())
-        self.queue = PcmQueue(10 * BYTES_PER_S)
+        self.downlink = Downlink()
         self.capture = Capture(
             lambda: AlsaInput.open("mic", SETTINGS), self.uplink, self.events.append, self.crashes.append
         )
-        self.playback = Playback(self.open_output, self.queue, self.events.append, self.crashes.append)
+        self.playback = Playback(self.open_output, self.downlink, self.events.append, self.crashes.append)
 
     def open_output(self) -> RememberingOutput:
         output = RememberingOutput.open("speaker", SETTINGS)
@@ -106,7 +108,7 @@ def test_a_question_reaches_the_session_and_an_answer_the_room(road: Road) -> No
     assert road.capture.last_voice_at is not None
     answer = tone(1000, 0.3)
     heard = road.answer_heard(
-        lambda heard: heard_s(heard, 1000) > 0.28, lambda: road.queue.put(silence(0.3) + answer)
+        lambda heard: heard_s(heard, 1000) > 0.28, lambda: road.downlink.play(silence(0.3) + answer)
     )
     assert heard_s(heard, 1000) == pytest.approx(0.3, abs=0.03)
     assert max(amplitude(block, 1000) for block in blocks_of(heard)) == pytest.approx(PEAK, rel=0.01)
@@ -116,10 +118,10 @@ def test_a_question_reaches_the_session_and_an_answer_the_room(road: Road) -> No
 
 def test_a_flush_cuts_off_what_the_card_has_not_played(road: Road) -> None:
     def interrupt() -> None:
-        road.queue.put(silence(LEAD_IN_S) + tone(1000, 5.0))
+        road.downlink.play(silence(LEAD_IN_S) + tone(1000, 5.0))
         wait_until(lambda: heard_s(road.outputs[0].written, 1000) > 0.2, "the answer to begin")
         road.playback.flush()
-        road.queue.put(tone(3000, 0.2))
+        road.downlink.play(tone(3000, 0.2))
 
     heard = road.answer_heard(lambda heard: heard_s(heard, 3000) > 0.18, interrupt)
     output = road.outputs[0]

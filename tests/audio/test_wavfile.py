@@ -132,6 +132,7 @@ def test_the_recording_keeps_real_time(tmp_path: Path) -> None:
     began_s = time.monotonic()
     for _ in range(20):
         sink.write(SILENCE)
+    sink.wait()
     sink.close()
     assert time.monotonic() - began_s >= 20 * PERIOD_S - 0.001
 
