@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edge_agent.core import indicator, link, request, status, talk
+from edge_agent.core import breaker, indicator, link, request, status, talk
 
 ARCHITECTURE = Path(__file__).parents[1] / "ARCHITECTURE.md"
 
@@ -60,12 +60,22 @@ def request_drawing() -> str:
     return drawing(request.TRANSITIONS, {request.RequestState.NONE: ""})
 
 
+def breaker_drawing() -> str:
+    """Return how far hearing while speaking is trusted."""
+    starts = {
+        breaker.BreakerState.TRUSTED: "full, or auto with echo cancellation",
+        breaker.BreakerState.HALF: "half, or auto without",
+    }
+    return drawing(breaker.TRANSITIONS, starts)
+
+
 RENDERERS: dict[str, Callable[[], str]] = {
     "status": priority_table,
     "leds": indicator.render_table,
     "link": link_drawing,
     "talk": talk_drawing,
     "request": request_drawing,
+    "breaker": breaker_drawing,
 }
 """What stands between ``<!-- table: NAME -->`` and ``<!-- end -->``."""
 
@@ -101,7 +111,9 @@ def test_a_drawing_shows_every_move_with_its_reason() -> None:
     assert text.count("-->") == 2 + sum(len(moves) for moves in talk.TRANSITIONS.values())
 
 
-@pytest.mark.parametrize("transitions", [link.TRANSITIONS, talk.TRANSITIONS, request.TRANSITIONS])
+@pytest.mark.parametrize(
+    "transitions", [link.TRANSITIONS, talk.TRANSITIONS, request.TRANSITIONS, breaker.TRANSITIONS]
+)
 def test_reasons_hold_nothing_that_ends_a_statement_of_mermaid(transitions: Transitions) -> None:
     reasons = [why for moves in transitions.values() for why in moves.values()]
     assert not [why for why in reasons if ";" in why or ":" in why]

@@ -336,9 +336,12 @@ class Sound(_Section, frozen=True):
     input: Annotated[Pcm, Meta(description="Microphone.")] = "default"
     output: Annotated[Pcm, Meta(description="Loudspeaker.")] = "default"
     duplex: Annotated[
-        Literal["half", "full"],
-        Meta(description="half: the microphone is off while the loudspeaker sounds; full: it stays open."),
-    ] = "half"
+        Literal["auto", "half", "full"],
+        Meta(
+            description="half: the microphone is off while the loudspeaker sounds; full: it stays open; "
+            "auto: full where echo cancellation works, else half."
+        ),
+    ] = "auto"
     half_duplex_tail_ms: Annotated[
         int, Meta(ge=0, le=5000, description="Half duplex: pause before the microphone opens again.")
     ] = 300

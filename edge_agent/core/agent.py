@@ -94,6 +94,9 @@ class Agent:
             case happened.SoundEnded():
                 self._dialogue.sound_ended(now)
                 return []
+            case happened.EchoMeasured(likeness=likeness):
+                self._dialogue.echo_measured(likeness)
+                return []
             case happened.ButtonPressed(button=name) | happened.ButtonReleased(button=name):
                 return self._edge(name, isinstance(event, happened.ButtonPressed), now)
             case happened.DeviceLost(device=device, reason=reason):

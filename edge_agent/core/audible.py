@@ -59,6 +59,10 @@ class Audible:
         """The response that played or sounded last in this session; None if there was none."""
         return self._heard_id
 
+    def sounded_within(self, limit_s: float, now: float) -> bool:
+        """Whether the loudspeaker sounds, or did within the last ``limit_s``."""
+        return self._is_sounding or now - self._silent_since <= limit_s
+
     def server_started(self, response_id: str, now: float) -> None:
         """The server began to stream the sound of a response."""
         self._server_tells = True

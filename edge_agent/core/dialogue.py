@@ -1,8 +1,8 @@
 """What is said to the server and what is heard from it: turns, the talk button and the loudspeaker together.
 
-It composes :mod:`~edge_agent.core.conversation`, :mod:`~edge_agent.core.talk` and
-:mod:`~edge_agent.core.request`. Of the connection it knows only that events come and go; whether there is one
-to send on is the agent's business.
+It composes :mod:`~edge_agent.core.conversation`, :mod:`~edge_agent.core.talk`,
+:mod:`~edge_agent.core.request` and :mod:`~edge_agent.core.breaker`. Of the connection it knows only that
+events come and go; whether there is one to send on is the agent's business.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from collections.abc import Iterable
 
 from edge_agent.core import reports, tools
 from edge_agent.core.audible import Audible
+from edge_agent.core.breaker import Breaker
 from edge_agent.core.commands import FlushPlayout, Tell
 from edge_agent.core.conversation import Conversation, TurnAnswered
+from edge_agent.core.own_voice import ECHO_LAG_S, OwnVoice
 from edge_agent.core.request import ALREADY_ACTIVE, Request
-from edge_agent.core.settings import AgentSettings, Duplex
+from edge_agent.core.settings import AgentSettings
 from edge_agent.core.status import Turn
 from edge_agent.core.talk import Talk
 from edge_agent.protocol import client_events as ask
@@ -31,9 +33,9 @@ class Dialogue:
 
     def __init__(self, settings: AgentSettings) -> None:
         self._settings = settings
-        is_half = settings.duplex is Duplex.HALF
-        audible = Audible(settings.half_duplex_tail_s if is_half else 0.0)
-        self._conversation = Conversation(settings.answer_limit_s, audible)
+        self._conversation = Conversation(settings.answer_limit_s, Audible(settings.half_duplex_tail_s))
+        self._own_voice = OwnVoice()
+        self._breaker = Breaker(settings)
         self._talk = Talk(settings)
         self._request = Request()
         self._tool_rounds = 0
@@ -65,17 +67,18 @@ class Dialogue:
         """
         if self._talk.is_held:
             return True
-        may_hear = self._settings.duplex is Duplex.FULL or self.turn is Turn.PERSON
+        may_hear = not self._breaker.is_half or self.turn is Turn.PERSON
         return self._talk.wants_sound and (may_hear or not self._conversation.audible.fills_room)
 
     def next_deadline(self) -> float | None:
         """When :meth:`tick` or :meth:`finish_talk` has something to do, or None."""
-        deadlines = [self._conversation.next_deadline(), self._talk.next_deadline(), self._idle_deadline()]
+        parts = (self._conversation, self._talk, self._breaker)
+        deadlines = [*(part.next_deadline() for part in parts), self._idle_deadline()]
         return min((at for at in deadlines if at is not None), default=None)
 
     def tick(self, now: float) -> list[Reply]:
-        """Apply the limits of waiting: for answers, and for somebody to speak."""
-        replies: list[Reply] = []
+        """Apply the limits of waiting: for answers, for somebody to speak, and for full duplex."""
+        replies: list[Reply] = [*self._breaker.tick(now)]
         if self._conversation.tick(now):
             self._request.settled()
             self.unanswered_turns += 1
@@ -106,9 +109,11 @@ class Dialogue:
     def server_said(self, event: said.ServerEvent, now: float) -> list[Reply]:
         """Follow one event of the server and return what it calls for."""
         replies: list[Reply] = []
+        if self._own_voice.is_written_down(event):
+            replies += self._heard_itself("", now)
         match event:
-            case said.InputAudioBufferSpeechStarted() if self._settings.interrupt_response:
-                replies += self._barge_in(now)
+            case said.InputAudioBufferSpeechStarted(item_id=item_id):
+                replies += self._speech_started(item_id, now)
             case said.OutputAudioBufferCleared(response_id=response_id):
                 replies += self._cleared(response_id, now)
             case said.ResponseCreated() if self._is_unwanted(now):
@@ -128,13 +133,35 @@ class Dialogue:
         self._conversation.see(event, now)
         return replies
 
+    def echo_measured(self, likeness: float | None) -> None:
+        """The microphone's sound was so alike to the loudspeaker's before what is heard next (0 to 1)."""
+        self._own_voice.measured(likeness)
+
+    def _speech_started(self, item_id: str, now: float) -> list[Reply]:
+        """A person begins to speak, or the agent hears itself: the server can't tell them apart."""
+        can_be_own = (
+            self._conversation.audible.sounded_within(ECHO_LAG_S, now)
+            and not self._breaker.is_half
+            and not self._talk.is_held
+        )
+        is_own = can_be_own and self._own_voice.is_heard(item_id)
+        response_id = self._conversation.response_id
+        replies: list[Reply] = self._barge_in(now) if self._settings.interrupt_response else []
+        if is_own:
+            replies += self._heard_itself(response_id, now)
+        elif replies:
+            replies.append(reports.interrupted(response_id))
+        return replies
+
+    def _heard_itself(self, response_id: str, now: float) -> list[Reply]:
+        return [reports.heard_itself(response_id), *self._breaker.heard_itself(now)]
+
     def _barge_in(self, now: float) -> list[Reply]:
         self._request.settled()
         if not self._conversation.audible.is_audible:
             return []
-        response_id = self._conversation.response_id
         self._conversation.cut_off(now)
-        return [FlushPlayout(), reports.interrupted(response_id)]
+        return [FlushPlayout()]
 
     def _cleared(self, response_id: str, now: float) -> list[Reply]:
         """Flush only for the answer that is heard: a late event of an older one must stop nothing."""
@@ -169,10 +196,12 @@ class Dialogue:
 
     def sound_started(self, voice_ended_at: float | None, now: float) -> list[Reply]:
         """The loudspeaker became audible; the person's voice ended at ``voice_ended_at``, if known."""
+        self._breaker.sound_started(now)
         return self._answered(self._conversation.sound_started(voice_ended_at, now))
 
     def sound_ended(self, now: float) -> None:
         """The loudspeaker has fallen silent."""
+        self._breaker.sound_ended(now)
         self._conversation.sound_ended(now)
 
     def _answered(self, answer: TurnAnswered | None) -> list[Reply]:

@@ -64,6 +64,17 @@ class SoundEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class EchoMeasured:
+    """The microphone's sound was compared with the loudspeaker's, over the second or so before this.
+
+    ``likeness`` is 0 (nothing in common) to 1 (the same sound), None if nobody measures it. It comes right
+    before the event that it is evidence for.
+    """
+
+    likeness: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class ButtonPressed:
     """A button's contact closed (raw edge, bounces included)."""
 
@@ -112,6 +123,7 @@ Event = (
     | ServerSaid
     | SoundStarted
     | SoundEnded
+    | EchoMeasured
     | ButtonPressed
     | ButtonReleased
     | DeviceLost

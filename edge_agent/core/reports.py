@@ -32,6 +32,8 @@ def cause_of(event: happened.Event) -> str:
             return "sound"
         case happened.SoundEnded():
             return "end of sound"
+        case happened.EchoMeasured():
+            return "echo"
         case happened.ButtonPressed(button=name) | happened.ButtonReleased(button=name):
             return f"button {name}"
         case happened.DeviceLost(device=device):
@@ -58,7 +60,7 @@ def link_is_down(
 
     ``is_told``: the attempt before failed alike, which a person has read already.
     """
-    soon = f"{retry_in_s:.1f} s" if retry_in_s < MINUTES_FROM_S else f"{retry_in_s / 60:.0f} min"
+    soon = f"{retry_in_s:.1f} s" if retry_in_s < MINUTES_FROM_S else _duration(retry_in_s)
     hint = "; a button press or a reload tries at once" if is_parked else ""
     what = "no session" if session_id is None else "the session ended"
     fields = {"EDGE_ERROR_CODE": _code_of(fault)}
@@ -95,6 +97,21 @@ def interrupted(response_id: str) -> Tell:
     return Tell(Notice.BARGE_IN, "interrupted by speech", {"EDGE_RESPONSE_ID": response_id})
 
 
+def heard_itself(response_id: str) -> Tell:
+    """The server took the agent's own voice for a person's; ``response_id`` (or ``""``) is what it said."""
+    text = "interrupted by its own voice: the microphone hears the loudspeaker"
+    return Tell(Notice.SELF_INTERRUPTION, text, {"EDGE_RESPONSE_ID": response_id} if response_id else {})
+
+
+def half_duplex_for(wait_s: float) -> Tell:
+    """The agent keeps interrupting itself; it does not listen while it speaks, until that is tried again."""
+    text = (
+        f"it keeps interrupting itself; half duplex for {_duration(wait_s)}: answers are whole, but can't be "
+        "interrupted by speech. Turn the volume down, or move microphone and loudspeaker apart"
+    )
+    return Tell(Notice.HEARS_ITSELF, text)
+
+
 def no_answer(limit_s: float) -> Tell:
     """An answer that was due has not come."""
     return Tell(Notice.NO_ANSWER, f"the server did not answer within {limit_s:.0f} s; giving up this turn")
@@ -110,8 +127,19 @@ def device_back(device: happened.Device) -> Tell:
     return Tell(Notice.DEVICE_BACK, f"the {device.value} works again")
 
 
+FULL_DUPLEX_FAILS = Tell(
+    Notice.HEARS_ITSELF,
+    "it keeps interrupting itself, and full duplex is configured; set sound.duplex to auto or half",
+)
+FULL_DUPLEX_AGAIN = Tell(
+    Notice.FULL_DUPLEX_AGAIN, "full duplex again, to see whether it still interrupts itself"
+)
 MUTED = Tell(Notice.MUTED, "muted: the microphone device is closed")
 UNMUTED = Tell(Notice.UNMUTED, "the microphone is open again")
+
+
+def _duration(wait_s: float) -> str:
+    return f"{wait_s:.0f} s" if wait_s < MINUTES_FROM_S else f"{wait_s / 60:.0f} min"
 
 
 def _notice_of_down(session_id: str | None, *, is_parked: bool, is_told: bool) -> Notice:

@@ -16,6 +16,7 @@ class Mode(enum.Enum):
 class Duplex(enum.Enum):
     """Whether the microphone stays open while the loudspeaker sounds."""
 
+    AUTO = "auto"  # full where echo cancellation works, half where it does not
     HALF = "half"
     FULL = "full"
 
@@ -61,10 +62,12 @@ class AgentSettings:
     ``turn_detection`` is the session object part that switches the server's voice activity detection on again
     after push-to-talk; None when the server has none (then nobody listens but while the talk button is held).
     ``takes_manual_turns`` is False for servers that can't clear and commit the input buffer.
+    ``echo_is_cancelled`` tells whether the microphone's sound is freed of the loudspeaker's on this machine.
     """
 
     mode: Mode = Mode.ALWAYS_ON
-    duplex: Duplex = Duplex.HALF
+    duplex: Duplex = Duplex.AUTO
+    echo_is_cancelled: bool = False
     half_duplex_tail_s: float = 0.3
     answer_limit_s: float = 15.0
     conversation_idle_limit_s: float = 120.0

@@ -123,7 +123,7 @@ BAD: dict[str, tuple[str, str]] = {
     ),
     "unknown choice": (
         "sound: {duplex: Full}",
-        'f:1:17: sound.duplex: expected full or half, got the text "Full"; did you mean full?',
+        'f:1:17: sound.duplex: expected auto, full or half, got the text "Full"; did you mean full?',
     ),
     "no such pin": (
         "leds: [{type: led, pin: 28}]",

@@ -53,7 +53,7 @@ def test_the_schema_describes_keys_ranges_and_choices() -> None:
     assert opus["additionalProperties"] is False
     bitrate = opus["properties"]["bitrate_bps"]
     assert (bitrate["minimum"], bitrate["maximum"], bitrate["default"]) == (6000, 128000, 32000)
-    assert sorted(schema["$defs"]["Sound"]["properties"]["duplex"]["enum"]) == ["full", "half"]
+    assert sorted(schema["$defs"]["Sound"]["properties"]["duplex"]["enum"]) == ["auto", "full", "half"]
 
 
 def test_the_schema_describes_every_key() -> None:

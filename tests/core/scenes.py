@@ -122,6 +122,10 @@ class Scene:
         """The loudspeaker has played the last of it."""
         return self.event(happened.SoundEnded())
 
+    def echo(self, likeness: float | None) -> Scene:
+        """The microphone's sound was compared with the loudspeaker's."""
+        return self.event(happened.EchoMeasured(likeness))
+
     # -- what comes of it --------------------------------------------------------------------------
 
     @property
@@ -213,6 +217,18 @@ def delta(response_id: str = "resp_1") -> said.ServerEvent:
 
 def started(response_id: str = "resp_1") -> said.ServerEvent:
     return said.OutputAudioBufferStarted(response_id=response_id)
+
+
+def wrote(text: str, item_id: str = "item_u") -> said.ServerEvent:
+    """The server has written down what it heard."""
+    return said.ConversationItemInputAudioTranscriptionCompleted(item_id=item_id, transcript=text)
+
+
+def says(text: str, response_id: str = "resp_1") -> said.ServerEvent:
+    """The server tells the words of an answer."""
+    return said.ResponseOutputAudioTranscriptDone(
+        response_id=response_id, item_id=f"item_{response_id}", transcript=text
+    )
 
 
 def stopped(response_id: str = "resp_1") -> said.ServerEvent:

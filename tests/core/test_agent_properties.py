@@ -18,9 +18,11 @@ from edge_agent.core.commands import (
     Send,
     SetCapture,
     SetUplink,
+    Tell,
 )
 from edge_agent.core.conversation import SPEECH_LIMIT_S
 from edge_agent.core.faults import Fault, FaultKind
+from edge_agent.core.notices import Notice
 from edge_agent.core.settings import AgentSettings, Duplex, Mode
 from edge_agent.core.status import AgentState
 from edge_agent.core.talk import LONGEST_TALK_S
@@ -60,6 +62,7 @@ responses = st.builds(
     status_details=st.none() | st.builds(ResponseStatusDetails, error=st.none() | errors),
     output=st.lists(items, max_size=2).map(tuple),
 )
+words = st.sampled_from(["", "the sun is shining", "what time is it"])
 server_events: st.SearchStrategy[said.ServerEvent] = st.one_of(
     st.builds(said.ErrorEvent, error=errors),
     st.builds(said.ConversationItemInputAudioTranscriptionFailed, error=errors),
@@ -71,6 +74,8 @@ server_events: st.SearchStrategy[said.ServerEvent] = st.one_of(
     st.builds(said.ResponseCreated, response=responses),
     st.builds(said.ResponseDone, response=responses),
     st.builds(said.ResponseOutputAudioTranscriptDelta, response_id=response_ids),
+    st.builds(said.ResponseOutputAudioTranscriptDone, transcript=words),
+    st.builds(said.ConversationItemInputAudioTranscriptionCompleted, transcript=words),
     st.builds(said.OutputAudioBufferStarted, response_id=response_ids),
     st.builds(said.OutputAudioBufferStopped, response_id=response_ids),
     st.builds(said.OutputAudioBufferCleared, response_id=response_ids),
@@ -88,6 +93,7 @@ agent_settings = st.builds(
     settings,
     mode=st.sampled_from(Mode),
     duplex=st.sampled_from(Duplex),
+    echo_is_cancelled=st.booleans(),
     half_duplex_tail_s=st.sampled_from([0.0, 0.3]),
     answer_limit_s=st.just(ANSWER_LIMIT_S),
     conversation_idle_limit_s=st.just(60.0),
@@ -106,7 +112,9 @@ class AnyLife(RuleBasedStateMachine):
     @initialize(chosen=agent_settings, now=st.floats(0.0, 1e6))
     def begin(self, chosen: AgentSettings, now: float) -> None:
         self.agent = Agent(chosen, new_delays)
-        self.is_half_duplex = chosen.duplex is Duplex.HALF
+        is_auto = chosen.duplex is Duplex.AUTO
+        self.is_half_duplex = chosen.duplex is Duplex.HALF or (is_auto and not chosen.echo_is_cancelled)
+        self.may_switch = is_auto and chosen.echo_is_cancelled
         self.now = now
         self.open_epoch: int | None = None
         self.epoch = 0
@@ -144,6 +152,11 @@ class AnyLife(RuleBasedStateMachine):
                 self.capture_is_open = is_open
             case FlushPlayout():
                 self.is_sounding = False
+            case Tell(notice=Notice.HEARS_ITSELF):
+                self.is_half_duplex = self.may_switch
+            case Tell(notice=Notice.FULL_DUPLEX_AGAIN):
+                assert self.is_half_duplex
+                self.is_half_duplex = False
 
     def happen(self, event: happened.Event) -> None:
         self.obey(self.agent.handle(event, self.now))
@@ -200,6 +213,10 @@ class AnyLife(RuleBasedStateMachine):
     def sound_ends(self) -> None:
         self.is_sounding = False
         self.happen(happened.SoundEnded())
+
+    @rule(likeness=st.none() | st.floats(0.0, 1.0))
+    def echo_is_measured(self, likeness: float | None) -> None:
+        self.happen(happened.EchoMeasured(likeness))
 
     @rule(button=st.sampled_from(["talk", "side", "doorbell"]), pressed=st.booleans())
     def edge(self, button: str, pressed: bool) -> None:

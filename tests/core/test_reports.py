@@ -22,6 +22,7 @@ CAUSES: list[tuple[happened.Event, str]] = [
     (happened.LinkDown(1, Fault(FaultKind.CLOSED, "gone", "session_expired")), "session_expired"),
     (happened.SoundStarted(), "sound"),
     (happened.SoundEnded(), "end of sound"),
+    (happened.EchoMeasured(0.9), "echo"),
     (happened.ButtonPressed("talk"), "button talk"),
     (happened.ButtonReleased("talk"), "button talk"),
     (happened.DeviceLost(happened.Device.MICROPHONE, "unplugged"), "no microphone"),
