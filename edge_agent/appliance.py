@@ -14,6 +14,8 @@ from typing import ParamSpec
 
 from edge_agent import journal
 from edge_agent.audio.capture import Capture
+from edge_agent.audio.echo import Untouched
+from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.level import FLOOR_DBFS
 from edge_agent.audio.playback import ON_ITS_WAY_S, Playback
 from edge_agent.control import (
@@ -104,17 +106,21 @@ class Appliance:
         self._crash: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._light: LedTask | None = None
+        far_end = FarEnd()
         self._capture = Capture(
             parts.open_input,
             parts.uplink,
             self._from_thread(self._from_sound),
             self._from_thread(self._crashed),
+            far_end,
+            Untouched(),
         )
         self._playback = Playback(
             parts.open_output,
             parts.downlink,
             self._from_thread(self._from_sound),
             self._from_thread(self._crashed),
+            far_end,
         )
 
     @property

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import audioop
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
 
 from edge_agent.audio.device import PcmInput
-from edge_agent.audio.level import PeakMeter, from_dbfs, peak
+from edge_agent.audio.echo import EchoCanceller
+from edge_agent.audio.far_end import FarEnd
+from edge_agent.audio.level import FLOOR_DBFS, PeakMeter, from_dbfs, peak, to_dbfs
 from edge_agent.audio.thread import RETRY_S, DeviceStory, SoundThread
 from edge_agent.audio.uplink import Uplink
 from edge_agent.core.events import Device, Event
-from edge_agent.core.pcm import PERIOD_S, PERIOD_SAMPLES, SAMPLE_RATE_HZ, SILENCE
+from edge_agent.core.likeness import Envelopes, likeness
+from edge_agent.core.pcm import PERIOD_S, PERIOD_SAMPLES, SAMPLE_BYTES, SAMPLE_RATE_HZ, SILENCE
 from edge_agent.errors import AudioDeviceError
 
 VOICE_DBFS = -40.0
@@ -27,6 +32,9 @@ IDLE_STAND_IN_S = 0.1
 class Capture:
     """Reads the microphone while it is enabled, which it is at first, and feeds it to ``uplink``.
 
+    Every block passes through ``canceller`` together with what ``far_end`` says was played. Levels and voices
+    are those of the cleaned sound.
+
     A device that fails is told once (DeviceLost), tried again every RETRY_S, and told once when it works
     again (DeviceBack). While there is none, or it is disabled, the session hears silence and the sample
     clock goes on, so that a server's voice detection ends a turn that was cut off. ``on_event`` and
@@ -39,9 +47,15 @@ class Capture:
         uplink: Uplink,
         on_event: Callable[[Event], None],
         on_crash: Callable[[BaseException], None],
+        far_end: FarEnd,
+        canceller: EchoCanceller,
     ) -> None:
         self._open_device = open_device
         self._uplink = uplink
+        self._far_end = far_end
+        self._canceller = canceller
+        self._envelopes = Envelopes()
+        self._envelopes_lock = threading.Lock()
         self._story = DeviceStory(Device.MICROPHONE, on_event)
         self._thread = SoundThread("capture", self._run, on_crash)
         self._meter = PeakMeter()
@@ -67,6 +81,16 @@ class Capture:
     def level_dbfs(self) -> float:
         """The microphone's level now, gate or not; the floor without a device."""
         return self._meter.level_dbfs
+
+    @property
+    def echo_likeness(self) -> float:
+        """How much of the last 2 s of cleaned sound follows what was played, 0 to 1: see core.likeness.
+
+        For any thread; takes about a millisecond.
+        """
+        with self._envelopes_lock:
+            played, heard = self._envelopes.snapshot()
+        return likeness(played, heard)
 
     def start(self) -> None:
         """Start the thread; once only."""
@@ -101,6 +125,7 @@ class Capture:
                 block = device.read()
                 if device.xruns != known_xruns:
                     self._close_gap()
+                    self._far_end.restart()
                     self.xruns += device.xruns - (known_xruns or 0)
                     known_xruns = device.xruns
                 self._take(block)
@@ -109,12 +134,21 @@ class Capture:
 
     def _take(self, block: bytes) -> None:
         now = time.monotonic()
-        self._uplink.feed(block)
+        played = self._far_end.take()
+        cleaned = self._canceller.process(block, played)
+        self._uplink.feed(cleaned)
         self._heard_until_s = now
-        magnitude = peak(block)
+        self._compare(played, cleaned)
+        magnitude = peak(cleaned)
         self._meter.feed(magnitude)
         if magnitude > self._voice_peak and self._uplink.gate_is_open:
             self.last_voice_at = now
+
+    def _compare(self, played: bytes, cleaned: bytes) -> None:
+        played_dbfs = FLOOR_DBFS if played is SILENCE else to_dbfs(audioop.rms(played, SAMPLE_BYTES))
+        heard_dbfs = to_dbfs(audioop.rms(cleaned, SAMPLE_BYTES))
+        with self._envelopes_lock:
+            self._envelopes.add(played_dbfs, heard_dbfs)
 
     def _close_gap(self) -> None:
         """Advance the sample clock to the block that has just been read: what was in between is lost."""
@@ -124,6 +158,8 @@ class Capture:
     def _stand_in(self, thread: SoundThread, until_s: float) -> None:
         """Be the microphone that there is not, until ``until_s``, a change of the enabling or the end."""
         self._meter.reset()
+        with self._envelopes_lock:
+            self._envelopes.clear()
         was_enabled = self._is_enabled
         while not thread.is_stopping and self._is_enabled is was_enabled and time.monotonic() < until_s:
             thread.wait(STAND_IN_S if self._uplink.is_connected else IDLE_STAND_IN_S)

@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import Protocol
 
 from edge_agent.audio.device import PcmOutput
+from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.level import PeakMeter
 from edge_agent.audio.thread import RETRY_S, DeviceStory, SoundThread
 from edge_agent.core.events import Device, Event, SoundEnded, SoundStarted
@@ -46,7 +47,7 @@ class PcmSource(Protocol):
 
 
 class Playback:
-    """Plays ``source`` for ever.
+    """Plays ``source`` for ever, and tells ``far_end`` what the device got.
 
     SoundStarted is told when the first audible period is handed to the device, SoundEnded when HANG_OVER_S
     of silence came after the last one and the device has played that one. A device that fails is told once
@@ -61,9 +62,11 @@ class Playback:
         source: PcmSource,
         on_event: Callable[[Event], None],
         on_crash: Callable[[BaseException], None],
+        far_end: FarEnd,
     ) -> None:
         self._open_device = open_device
         self._source = source
+        self._far_end = far_end
         self._on_event = on_event
         self._story = DeviceStory(Device.LOUDSPEAKER, on_event)
         self._thread = SoundThread("playback", self._run, on_crash)
@@ -116,6 +119,7 @@ class Playback:
             try:
                 self._play(thread)
             except AudioDeviceError as error:
+                self._far_end.flushed()
                 self._fall_silent()
                 self._story.failed(error)
                 thread.wait(RETRY_S)
@@ -144,7 +148,8 @@ class Playback:
             return False
         unplayed = self._unplayed(device)
         device.drop()
-        device.write(fade_out(unplayed) if unplayed else SILENCE)
+        self._far_end.flushed()
+        self._hand_over(device, fade_out(unplayed) if unplayed else SILENCE)
         self._fall_silent()
         return True
 
@@ -162,12 +167,16 @@ class Playback:
         if is_audible:
             self._silent_s = 0.0
             self._begin_to_sound()
-        device.write(block)
+        self._hand_over(device, block)
         self._history.append(block)
         if self._is_sounding and not is_audible:
             self._silent_s += len(block) / BYTES_PER_S
             if self._silent_s >= HANG_OVER_S and self._silent_s >= device.queued_s():
                 self._fall_silent()
+
+    def _hand_over(self, device: PcmOutput, block: bytes) -> None:
+        device.write(block)
+        self._far_end.played(block)
 
     def _begin_to_sound(self) -> None:
         if not self._is_sounding:

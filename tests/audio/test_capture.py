@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import random
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -8,11 +10,14 @@ import pytest
 from edge_agent.audio import capture as capture_module
 from edge_agent.audio.capture import Capture
 from edge_agent.audio.device import PcmInput
+from edge_agent.audio.echo import Untouched
+from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.level import FLOOR_DBFS
 from edge_agent.audio.opus import OpusDecoder, OpusSettings
 from edge_agent.audio.uplink import EncodedPacket, Uplink
 from edge_agent.core.events import Device, DeviceBack, DeviceLost, Event
-from edge_agent.core.pcm import PERIOD_SAMPLES
+from edge_agent.core.likeness import ECHO_LIKENESS
+from edge_agent.core.pcm import PERIOD_SAMPLES, SILENCE
 from edge_agent.errors import AudioDeviceError
 from tests.audio.fakes import FakeInput
 from tests.audio.sounds import PEAK, amplitude, blocks_of, tone, wait_until
@@ -20,18 +25,43 @@ from tests.audio.sounds import PEAK, amplitude, blocks_of, tone, wait_until
 GONE = AudioDeviceError("plughw:7: No such device; plug it in")
 
 
+class EchoingInput(FakeInput):
+    """A microphone beside a loudspeaker that plays a block whenever one is captured; hangs at the end."""
+
+    def __init__(self, far_end: FarEnd, played: list[bytes]) -> None:
+        super().__init__()
+        self._far_end = far_end
+        self._to_be_played = deque(played)
+
+    def read(self) -> bytes:
+        if not self.to_be_heard:
+            self.hangs.set()
+        block = super().read()
+        if self._to_be_played:
+            self._far_end.played(self._to_be_played.popleft())
+        return block
+
+
 class Bench:
     """A capture with a fake microphone, a real uplink, and what came of it."""
 
     def __init__(self) -> None:
-        self.microphone = FakeInput()
+        self.microphone: FakeInput = FakeInput()
         self.opened: list[FakeInput] = []
         self.missing: Exception | None = None
         self.events: list[Event] = []
         self.crashes: list[BaseException] = []
         self.packets: list[EncodedPacket] = []
         self.uplink = Uplink(OpusSettings())
-        self.capture = Capture(self.open, self.uplink, self.events.append, self.crashes.append)
+        self.far_end = FarEnd()
+        self.capture = Capture(
+            self.open,
+            self.uplink,
+            self.events.append,
+            self.crashes.append,
+            self.far_end,
+            Untouched(),
+        )
 
     def open(self) -> PcmInput:
         if self.missing is not None:
@@ -47,6 +77,12 @@ class Bench:
     def advance(self, steps: int) -> None:
         target = self.capture.progress + steps
         wait_until(lambda: self.capture.progress >= target, f"{steps} steps of progress")
+
+    def hear_while_played(self, heard: list[bytes], played: list[bytes]) -> None:
+        self.microphone = EchoingInput(self.far_end, played)
+        self.microphone.hear(heard)
+        self.start()
+        wait_until(self.microphone.is_hanging.is_set, "everything to be heard")
 
     def unplug(self) -> None:
         self.missing = self.microphone.error = GONE
@@ -187,6 +223,35 @@ def test_time_that_no_device_recorded_is_on_the_clock_all_the_same(bench: Bench)
     assert passed_samples >= (0.3 - 2 * capture_module.IDLE_STAND_IN_S) * 48_000
 
 
+def syllables(seed: int) -> list[bytes]:
+    """Four seconds of tones of 60 to 240 ms with pauses between."""
+    chance = random.Random(seed)
+    blocks: list[bytes] = []
+    while len(blocks) < 400:
+        loud = tone(400, 0.01, peak=chance.choice([2_000, 6_000, 12_000]))
+        blocks += [loud] * chance.randint(6, 24) + [SILENCE] * chance.randint(4, 20)
+    return blocks[:400]
+
+
+def test_a_microphone_that_hears_the_loudspeaker_is_noticed(bench: Bench) -> None:
+    bench.hear_while_played(heard=[SILENCE] * 12 + syllables(1), played=syllables(1))
+    assert bench.capture.echo_likeness > ECHO_LIKENESS
+
+
+def test_a_person_who_talks_while_the_loudspeaker_does_is_no_echo(bench: Bench) -> None:
+    bench.hear_while_played(heard=syllables(2), played=syllables(1))
+    assert bench.capture.echo_likeness < ECHO_LIKENESS
+
+
+def test_a_likeness_does_not_outlive_the_device(bench: Bench) -> None:
+    bench.hear_while_played(heard=syllables(1), played=syllables(1))
+    assert bench.capture.echo_likeness > ECHO_LIKENESS
+    bench.unplug()
+    bench.microphone.hangs.clear()
+    wait_until(lambda: bench.microphone.is_closed, "the device to be closed")
+    assert bench.capture.echo_likeness == 0.0
+
+
 def test_an_overrun_is_counted_and_moves_the_clock_on(bench: Bench) -> None:
     bench.start()
     bench.microphone.hangs.set()
@@ -225,4 +290,5 @@ def ignore(error: BaseException) -> None:
 
 def test_stopping_before_the_start_is_fine() -> None:
     make: Callable[[], PcmInput] = FakeInput
-    assert Capture(make, Uplink(OpusSettings()), lambda event: None, ignore).stop(0.0)
+    capture = Capture(make, Uplink(OpusSettings()), lambda event: None, ignore, FarEnd(), Untouched())
+    assert capture.stop(0.0)

@@ -7,6 +7,7 @@ import pytest
 from edge_agent.audio import playback as playback_module
 from edge_agent.audio.device import PcmOutput
 from edge_agent.audio.downlink import Downlink
+from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.level import FLOOR_DBFS
 from edge_agent.audio.playback import HANG_OVER_S, Playback
 from edge_agent.core.events import Device, DeviceBack, DeviceLost, Event, SoundEnded, SoundStarted
@@ -31,7 +32,10 @@ class Bench:
         self.events: list[Event] = []
         self.crashes: list[BaseException] = []
         self.source = Downlink()
-        self.playback = Playback(self.open, self.source, self.events.append, self.crashes.append)
+        self.far_end = FarEnd()
+        self.playback = Playback(
+            self.open, self.source, self.events.append, self.crashes.append, self.far_end
+        )
 
     def open(self) -> PcmOutput:
         self.opened += 1

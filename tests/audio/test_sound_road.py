@@ -13,6 +13,8 @@ from edge_agent.audio.alsa import AlsaInput, AlsaOutput
 from edge_agent.audio.capture import Capture
 from edge_agent.audio.device import DeviceSettings
 from edge_agent.audio.downlink import Downlink
+from edge_agent.audio.echo import Untouched
+from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.opus import OpusDecoder, OpusSettings
 from edge_agent.audio.playback import Playback
 from edge_agent.audio.uplink import EncodedPacket, Uplink
@@ -52,10 +54,18 @@ class Road:
         self.outputs: list[RememberingOutput] = []
         self.uplink = Uplink(OpusSettings())
         self.downlink = Downlink()
+        far_end = FarEnd()
         self.capture = Capture(
-            lambda: AlsaInput.open("mic", SETTINGS), self.uplink, self.events.append, self.crashes.append
+            lambda: AlsaInput.open("mic", SETTINGS),
+            self.uplink,
+            self.events.append,
+            self.crashes.append,
+            far_end,
+            Untouched(),
         )
-        self.playback = Playback(self.open_output, self.downlink, self.events.append, self.crashes.append)
+        self.playback = Playback(
+            self.open_output, self.downlink, self.events.append, self.crashes.append, far_end
+        )
 
     def open_output(self) -> RememberingOutput:
         output = RememberingOutput.open("speaker", SETTINGS)
