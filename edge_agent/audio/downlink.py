@@ -3,44 +3,89 @@
 from __future__ import annotations
 
 import math
+import threading
 
-from edge_agent.core.pcm import PERIOD_BYTES, PcmQueue
+from edge_agent.audio.opus import OpusDecoder, OpusError
+from edge_agent.core.pcm import PERIOD_BYTES, SILENCE, PcmQueue
+from edge_agent.core.playout.jitter_buffer import JitterBuffer
 from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.core.playout.queued import QueuedPlayout
+from edge_agent.core.playout.statistics import PlayoutStatistics
 
 QUEUE_LIMIT_PERIODS = 40
 """400 ms of decoded sound may wait for the loudspeaker: a server paces its sound, more than that is old."""
 
 
 class Downlink:
-    """The receiving half of the sound road; safe between threads.
+    """The receiving half of the sound road; safe between threads. Raises OpusError if libopus is missing.
 
     A session gives packets (:meth:`receive`) or decoded sound (:meth:`play`), the playback thread pulls.
+    Packets are decoded in the playback thread.
     """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._jitter_buffer = JitterBuffer(_Decoder())
         self._queue = PcmQueue(QUEUE_LIMIT_PERIODS * PERIOD_BYTES)
         self._queued = QueuedPlayout(self._queue)
         self._ignores_until = -math.inf
 
+    @property
+    def statistics(self) -> PlayoutStatistics:
+        """The counters of all sound that came in packets; they go on counting."""
+        return self._jitter_buffer.statistics
+
     def receive(self, packet: RtpPacket) -> None:
         """Take a packet of the server's sound, in the order of arrival."""
+        with self._lock:
+            self._jitter_buffer.insert(packet)
 
     def play(self, pcm: bytes) -> None:
         """Take sound that is decoded already, 48 kHz mono. Overflow rule: the oldest is dropped."""
         self._queue.put(pcm)
 
     def pull(self, now: float) -> bytes:
-        """Return what is to be played next: a period, SILENCE if nothing is due."""
+        """Return what is to be played next: a period, more or less; SILENCE itself if nothing is due."""
         if now < self._ignores_until:
             self._queue.clear()
-        return self._queued.next_block()
+        with self._lock:
+            block = self._jitter_buffer.pull(now)
+        return self._queued.next_block() if block is SILENCE else block
 
     def flush(self, now: float, ignore_s: float) -> None:
-        """Drop all that waits, and what arrives within ``ignore_s``: it was on its way already."""
+        """Drop all that waits, and what is still on its way: the sound of the next ``ignore_s``."""
         self._ignores_until = now + ignore_s
         self._queue.clear()
+        with self._lock:
+            self._jitter_buffer.flush(now, ignore_s)
 
     def clear(self) -> None:
         """Drop all that waits."""
         self._queue.clear()
+        with self._lock:
+            self._jitter_buffer.clear()
+
+
+class _Decoder:
+    """libopus as the jitter buffer wants it: a packet that can't be decoded is as good as lost."""
+
+    def __init__(self) -> None:
+        self._opus = OpusDecoder()
+
+    def decode(self, payload: bytes, samples: int) -> bytes:
+        try:
+            return self._opus.decode(payload)
+        except OpusError:
+            return self._opus.conceal(samples)
+
+    def recover(self, next_payload: bytes, samples: int) -> bytes:
+        try:
+            return self._opus.recover(next_payload, samples)
+        except OpusError:
+            return self._opus.conceal(samples)
+
+    def conceal(self, samples: int) -> bytes:
+        return self._opus.conceal(samples)
+
+    def reset(self) -> None:
+        self._opus = OpusDecoder()

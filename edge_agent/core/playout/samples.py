@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import audioop
+from array import array
 
 from edge_agent.core.pcm import SAMPLE_BYTES
 
@@ -10,6 +11,22 @@ AUDIBLE_DBFS = -50.0
 """A peak above this is sound: 30 dB below a voice at its usual -20 dBFS, well above a codec's own noise."""
 
 AUDIBLE_PEAK = round(32_768 * 10 ** (AUDIBLE_DBFS / 20))
+
+CROSS_FADE_SAMPLES = 240
+"""5 ms: longer than a click, shorter than a pitch period of most voices."""
+
+SHORTEST_LAG_SAMPLES = 120
+"""2.5 ms, the pitch of a high voice (400 Hz)."""
+
+LONGEST_LAG_SAMPLES = 720
+"""15 ms, the pitch of a very low one (67 Hz); WebRTC's NetEQ searches the same range."""
+
+_COMPARED_SAMPLES = 480
+_DECIMATION = 4
+"""The search compares every fourth sample: pitch lies far below 6 kHz, and it costs a sixteenth."""
+
+SEARCHED_SAMPLES = LONGEST_LAG_SAMPLES + _COMPARED_SAMPLES
+"""What :func:`repetition` looks at: 25 ms."""
 
 
 def peak(pcm: bytes) -> int:
@@ -20,3 +37,57 @@ def peak(pcm: bytes) -> int:
 def is_audible(pcm: bytes) -> bool:
     """Return whether a person would hear it."""
     return peak(pcm) > AUDIBLE_PEAK
+
+
+def repetition(pcm: bytes, longest_lag_samples: int) -> tuple[int, float]:
+    """Return after how many samples the beginning of ``pcm`` comes most nearly again, and how nearly.
+
+    ``pcm`` holds SEARCHED_SAMPLES; the lag lies between SHORTEST_LAG_SAMPLES and ``longest_lag_samples``; the
+    likeness is the normalised correlation, -1 to 1.
+    """
+    coarse = array("h", pcm)[::_DECIMATION]
+    shortest, compared = SHORTEST_LAG_SAMPLES // _DECIMATION, _COMPARED_SAMPLES // _DECIMATION
+    longest = max(shortest, longest_lag_samples // _DECIMATION)
+    pattern = coarse[:compared].tobytes()
+    lag, _ = audioop.findfit(coarse[shortest : longest + compared].tobytes(), pattern)
+    again = coarse[shortest + lag : shortest + lag + compared].tobytes()
+    return (shortest + lag) * _DECIMATION, _likeness(pattern, again)
+
+
+def splice(pcm: bytes, leave_samples: int, join_samples: int) -> bytes:
+    """Return ``pcm`` with a cross-fade from ``leave_samples`` to ``join_samples``, and all that follows that.
+
+    A join that lies later shortens the sound, an earlier one lengthens it. CROSS_FADE_SAMPLES have to follow
+    on both.
+    """
+    leave, join = leave_samples * SAMPLE_BYTES, join_samples * SAMPLE_BYTES
+    fade_bytes = CROSS_FADE_SAMPLES * SAMPLE_BYTES
+    faded = cross_fade(pcm[leave : leave + fade_bytes], pcm[join : join + fade_bytes])
+    return pcm[:leave] + faded + pcm[join + fade_bytes :]
+
+
+def cross_fade(old: bytes, new: bytes) -> bytes:
+    """Return as many samples as both have, beginning like ``old`` and ending like ``new``."""
+    faded, after = array("h", old), array("h", new)
+    length = len(faded)
+    for at, sample in enumerate(after):
+        faded[at] = (faded[at] * (length - at) + sample * at) // length
+    return faded.tobytes()
+
+
+def fade_to_silence(pcm: bytes) -> bytes:
+    """Return ``pcm`` falling to nothing towards its end."""
+    return cross_fade(pcm, bytes(len(pcm)))
+
+
+def mirrored(pcm: bytes, samples: int) -> bytes:
+    """Return the last ``samples`` of ``pcm`` backwards: they go on from it without a step."""
+    return audioop.reverse(pcm[-samples * SAMPLE_BYTES :], SAMPLE_BYTES)
+
+
+def _likeness(one: bytes, other: bytes) -> float:
+    """The normalised correlation: the geometric mean of both regression factors, with their sign."""
+    if not audioop.max(one, SAMPLE_BYTES) or not audioop.max(other, SAMPLE_BYTES):
+        return 0.0
+    forward, backward = audioop.findfactor(one, other), audioop.findfactor(other, one)
+    return float(max(0.0, forward * backward) ** 0.5 * (1 if forward > 0 else -1))

@@ -1,0 +1,111 @@
+"""How long packets take compared with the fastest ones, and how much of that playout has to wait for."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, insort
+from collections import deque
+
+WINDOW_EVENTS = 500
+"""Ten seconds of packets of 20 ms: long enough for a quantile near the end, short enough to follow a network
+that changes (NetEQ's histogram forgets half in about as many)."""
+
+QUANTILE = 0.97
+"""So many packets are waited for; NetEQ's default is 0.95 to 0.97."""
+
+MARGIN = 1.05
+SMALLEST_MARGIN_S = 0.001
+"""What is added to the quantile: for jitter that is bounded nothing is late then; and a thread wakes up about
+a millisecond late when the interpreter is busy."""
+
+FIRST_TARGET_S = 0.020
+"""What is waited for before anything was measured: one packet. Home networks stay below it."""
+
+LARGEST_TARGET_S = 0.300
+"""More than this destroys a conversation (ITU-T G.114 calls 400 ms the limit, both ways together)."""
+
+TRUSTED_EVENTS = 50
+"""After a second of packets the measurement alone counts."""
+
+BURST_S = 0.005
+"""Packets that arrive closer together have waited for the same thing: they are one event."""
+
+GAP_S = 0.200
+"""Without a packet for so long the sender paused or the path stood still. Which of both shows only in what
+follows, so the measurement begins anew; what it has learned of the jitter is kept for its first second."""
+
+
+JUMP_S = 1.0
+"""A packet that takes so much longer or shorter than the last one has a timestamp of another clock."""
+
+
+class DelayEstimate:
+    """Learns the jitter from arrivals. Times in seconds; ``media_s`` is the RTP timestamp as seconds."""
+
+    def __init__(self) -> None:
+        self._events: deque[tuple[float, float]] = deque()
+        self._highest: list[float] = []
+        self._lowest: list[float] = []
+        self._last_arrival = -math.inf
+        self._is_after_gap = True
+        self._assumed_s = FIRST_TARGET_S
+
+    @property
+    def target_s(self) -> float:
+        """How long after the fastest packet's time playout should run."""
+        if not self._events:
+            return self._assumed_s
+        index = min(len(self._highest) - 1, int(QUANTILE * len(self._highest)))
+        jitter_s = self._highest[index] - self._lowest[0]
+        measured_s = jitter_s * MARGIN + SMALLEST_MARGIN_S
+        distrust = max(0.0, 1 - len(self._events) / TRUSTED_EVENTS)
+        return min(LARGEST_TARGET_S, max(measured_s, self._assumed_s * distrust))
+
+    def observe(self, arrived_at: float, media_s: float) -> None:
+        """Take one arrival."""
+        transit_s = arrived_at - media_s
+        since_last_s = arrived_at - self._last_arrival
+        self._last_arrival = max(self._last_arrival, arrived_at)
+        if since_last_s > GAP_S or self._jumps(transit_s):
+            self.begin_anew()
+        if since_last_s < BURST_S and self._events:
+            self._extend_event(transit_s)
+        else:
+            self._is_after_gap = not self._events
+            self._add_event(transit_s, transit_s)
+
+    def delay_s(self, now: float, media_s: float) -> float:
+        """Return how far ``now`` lies behind the arrival of a fastest packet with ``media_s``."""
+        return now - media_s - (self._lowest[0] if self._lowest else now - media_s)
+
+    def media_s(self, now: float) -> float:
+        """Return what a fastest packet that arrives at ``now`` holds."""
+        return now - self._lowest[0] if self._lowest else -math.inf
+
+    def begin_anew(self) -> None:
+        """Forget how long packets take, but for the jitter: the sender's clock was set anew."""
+        self._assumed_s = self.target_s
+        self._events.clear()
+        self._highest.clear()
+        self._lowest.clear()
+
+    def _jumps(self, transit_s: float) -> bool:
+        return bool(self._events) and abs(transit_s - self._events[-1][1]) > JUMP_S
+
+    def _extend_event(self, transit_s: float) -> None:
+        highest, lowest = self._events.pop()
+        del self._highest[bisect_left(self._highest, highest)]
+        del self._lowest[bisect_left(self._lowest, lowest)]
+        lowest = min(lowest, transit_s)
+        # What ends a gap was held up by the gap: it says nothing about the jitter outside of gaps.
+        highest = lowest if self._is_after_gap else max(highest, transit_s)
+        self._add_event(highest, lowest)
+
+    def _add_event(self, highest: float, lowest: float) -> None:
+        self._events.append((highest, lowest))
+        insort(self._highest, highest)
+        insort(self._lowest, lowest)
+        if len(self._events) > WINDOW_EVENTS:
+            old_highest, old_lowest = self._events.popleft()
+            del self._highest[bisect_left(self._highest, old_highest)]
+            del self._lowest[bisect_left(self._lowest, old_lowest)]

@@ -1,0 +1,319 @@
+"""The adaptive jitter buffer: when which packet is played, and what is played where one is missing.
+
+It works by one number: how far playout lies behind a packet that had met no delay at all, were there one with
+the sound that is due now (:meth:`DelayEstimate.delay_s`). The target for that number is the measured jitter.
+Above it sound is shortened, below it lengthened: silence at will, speech rarely and by whole pitch periods.
+WebRTC's NetEQ has the same parts; it steers by the buffer's filling instead, which says nothing in a pause.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from typing import Protocol
+
+from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_SAMPLES, SAMPLE_BYTES, SAMPLE_RATE_HZ, SILENCE
+from edge_agent.core.playout.delay import DelayEstimate
+from edge_agent.core.playout.opus_toc import LARGEST_DTX_BYTES
+from edge_agent.core.playout.packet import RtpPacket
+from edge_agent.core.playout.packet_buffer import PacketBuffer, WaitingPacket
+from edge_agent.core.playout.retiming import SILENCE_TOLERANCE_S, Retimer
+from edge_agent.core.playout.samples import SEARCHED_SAMPLES, fade_to_silence, is_audible
+from edge_agent.core.playout.statistics import PlayoutStatistics
+from edge_agent.errors import IllegalTransition
+
+LONGEST_BRIDGE_SAMPLES = 4_800
+"""100 ms of concealment, by when libopus has faded out; a longer hole is silent."""
+
+STALE_S = 1.0
+"""How long after a flush what belongs to it may still arrive. Sound that comes later is a new answer, also if
+its timestamps go on where those of the old one ended: a person has to finish speaking first."""
+
+
+class Phase(enum.Enum):
+    """What the loudspeaker gets."""
+
+    SILENT = "silent"  # nothing is due
+    PLAYING = "playing"
+    BRIDGING = "bridging"  # the next packet is late or lost, and none is there behind it
+
+
+MOVES: dict[Phase, frozenset[Phase]] = {
+    Phase.SILENT: frozenset({Phase.PLAYING}),
+    Phase.PLAYING: frozenset({Phase.BRIDGING, Phase.SILENT}),
+    Phase.BRIDGING: frozenset({Phase.PLAYING, Phase.SILENT}),
+}
+
+
+class Decoder(Protocol):
+    """Opus to mono PCM at 48 kHz. Every method returns exactly the samples that were asked for."""
+
+    def decode(self, payload: bytes, samples: int) -> bytes:
+        """Return the packet's sound; what can't be decoded is concealed."""
+
+    def recover(self, next_payload: bytes, samples: int) -> bytes:
+        """Return the sound before a packet, from its in-band FEC if it has any, else concealed."""
+
+    def conceal(self, samples: int) -> bytes:
+        """Return sound that goes on like the last."""
+
+    def reset(self) -> None:
+        """Begin a new stream."""
+
+
+class JitterBuffer:
+    """Packets in any order go in, blocks of sound come out, one for each :meth:`pull`. ``now`` never falls.
+
+    It holds PacketBuffer's limit of packets and a few decoded periods at most, and never raises for what a
+    network or a server may do.
+    """
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+        self._delay = DelayEstimate()
+        self._packets = PacketBuffer()
+        self._phase = Phase.SILENT
+        self._pcm = bytearray()
+        self._position: int | None = None
+        """The timestamp of the sample that follows ``_pcm``: what is decoded next."""
+        self._sequence = 0
+        self._is_in_dtx = False
+        self._was_audible = False
+        self._bridged_samples = 0
+        self._stale_until = -math.inf
+        self._stale_before_s = -math.inf
+        self.statistics = PlayoutStatistics()
+        self._retimer = Retimer(self.statistics)
+
+    @property
+    def phase(self) -> Phase:
+        """What the loudspeaker gets."""
+        return self._phase
+
+    @property
+    def target_s(self) -> float:
+        """The delay that is aimed at."""
+        return self._delay.target_s
+
+    def insert(self, packet: RtpPacket) -> None:
+        """Take a packet from the network."""
+        self.statistics.packets_received += 1
+        waiting, begins = self._packets.accept(packet)
+        if waiting is None:
+            self.statistics.packets_discarded += 1
+            return
+        if begins:
+            self._begin_stream()
+        self._delay.observe(waiting.arrived_at, waiting.timestamp / SAMPLE_RATE_HZ)
+        if self._is_stale(waiting) or self._is_late(waiting):
+            self.statistics.packets_discarded += 1
+        else:
+            self.statistics.packets_discarded += self._packets.put(waiting)
+
+    def pull(self, now: float) -> bytes:
+        """Return what is to be played now: a period, more or less; SILENCE itself when nothing is due."""
+        if self._phase is Phase.SILENT and self._head_is_due(now):
+            self._start()
+        block = self._next_block(now) if self._phase is not Phase.SILENT else b""
+        if not block:
+            self._was_audible = False
+            return self._comfort_noise() if self._is_in_dtx else SILENCE
+        self._was_audible = is_audible(block)
+        self._count(block)
+        return block
+
+    def flush(self, now: float, ignore_s: float) -> None:
+        """Drop all sound, and what arrives later but belongs to the next ``ignore_s``."""
+        self._stale_before_s = self._delay.media_s(now + ignore_s)
+        self._stale_until = now + STALE_S
+        self.clear()
+
+    def clear(self) -> None:
+        """Drop all sound that waits."""
+        self.statistics.packets_discarded += self._packets.clear()
+        self._pcm.clear()
+        self._is_in_dtx = False
+        self._fall_silent()
+
+    # -- what happens next -------------------------------------------------------------------------
+
+    def _next_block(self, now: float) -> bytes:
+        """Return the next block, b"" if there is none."""
+        while len(self._pcm) < PERIOD_BYTES and self._phase is not Phase.SILENT:
+            if not self._extend(now):
+                break
+        pcm = bytes(self._pcm[:PERIOD_BYTES])
+        del self._pcm[:PERIOD_BYTES]
+        if self._phase is not Phase.PLAYING or len(pcm) < PERIOD_BYTES:
+            return pcm
+        error_s = self._error_s(now, PERIOD_SAMPLES)
+        if is_audible(pcm):
+            return self._retime_speech(pcm, error_s, now)
+        return self._retimer.silence(pcm, error_s)
+
+    def _extend(self, now: float) -> bool:
+        """Decode or make up some more sound; False if there is none to be had."""
+        head = self._packets.head
+        if head is None:
+            return self._bridge()
+        assert self._position is not None
+        gap_samples = head.timestamp - self._position
+        if gap_samples <= 0:
+            self._decode(self._packets.pop(), now)
+            return True
+        if head.sequence - self._sequence > 1:
+            return self._fill_gap(head, gap_samples, now)
+        self._fall_silent()  # the sender paused: the packet waits for its time
+        return False
+
+    def _decode(self, packet: WaitingPacket, now: float) -> None:
+        assert self._position is not None
+        pcm = self._decoder.decode(packet.payload, packet.duration)
+        known_samples = self._position - packet.timestamp
+        self._pcm += pcm[known_samples * SAMPLE_BYTES :]
+        self._position = packet.end
+        self._sequence = packet.sequence
+        self._is_in_dtx = len(packet.payload) <= LARGEST_DTX_BYTES
+        self._bridged_samples = 0
+        if self._phase is Phase.BRIDGING:
+            self._set_phase(Phase.PLAYING)
+        samples = packet.duration
+        self.statistics.jitter_buffer_delay += (now - packet.arrived_at) * samples
+        self.statistics.jitter_buffer_target_delay += self._delay.target_s * samples
+        self.statistics.jitter_buffer_emitted_count += samples
+
+    def _bridge(self) -> bool:
+        """Nothing is there: go on like before for a while, unless that was silence."""
+        if not self._was_audible or self._bridged_samples >= LONGEST_BRIDGE_SAMPLES:
+            self._fall_silent()
+            return False
+        if self._phase is Phase.PLAYING:
+            self._set_phase(Phase.BRIDGING)
+        pcm = self._conceal(PERIOD_SAMPLES)
+        self._bridged_samples += PERIOD_SAMPLES
+        is_last = self._bridged_samples >= LONGEST_BRIDGE_SAMPLES
+        self._pcm += fade_to_silence(pcm) if is_last else pcm
+        return True
+
+    def _fill_gap(self, head: WaitingPacket, gap_samples: int, now: float) -> bool:
+        """Packets before ``head`` are missing. What was bridged already stands for them."""
+        assert self._position is not None
+        bridged = min(gap_samples, self._bridged_samples)
+        self._bridged_samples -= bridged
+        self._position += bridged
+        gap_samples -= bridged
+        if not gap_samples:
+            return True
+        if self._error_s(now, 0) < -SILENCE_TOLERANCE_S and self._bridge():
+            return True  # the buffer is too shallow for this path: what is missing may still come
+        lost = head.sequence - self._sequence - 1
+        concealable = min(lost * head.duration, LONGEST_BRIDGE_SAMPLES)
+        if gap_samples > concealable:
+            self._fall_silent()  # a pause of the sender, or a hole too long to fill
+            return False
+        self._close_gap(head, gap_samples)
+        return True
+
+    def _close_gap(self, head: WaitingPacket, gap_samples: int) -> None:
+        """Conceal up to one packet of what is missing, with the help of ``head`` if it follows directly."""
+        assert self._position is not None
+        if gap_samples <= head.duration:
+            self._count_concealed(gap_samples)
+            self.statistics.fec_samples_recovered += gap_samples
+            self._pcm += self._decoder.recover(head.payload, gap_samples)
+        else:
+            gap_samples = head.duration
+            self._pcm += self._conceal(gap_samples)
+        self._position += gap_samples
+
+    # -- timing ------------------------------------------------------------------------------------
+
+    def _error_s(self, now: float, taken_samples: int) -> float:
+        """How much later than wanted the next sample is played, ``taken_samples`` of it being in hand."""
+        assert self._position is not None
+        media_samples = self._position - len(self._pcm) // SAMPLE_BYTES - taken_samples
+        return self._delay.delay_s(now, media_samples / SAMPLE_RATE_HZ) - self._delay.target_s
+
+    def _retime_speech(self, pcm: bytes, error_s: float, now: float) -> bytes:
+        ahead_samples = SEARCHED_SAMPLES - PERIOD_SAMPLES
+        if not self._retimer.is_due(error_s, now) or not self._look_ahead(ahead_samples, now):
+            return pcm
+        ahead_bytes = ahead_samples * SAMPLE_BYTES
+        searched = pcm + bytes(self._pcm[:ahead_bytes])
+        retimed = self._retimer.speech(searched, error_s, now)
+        if retimed is searched:
+            return pcm
+        del self._pcm[:ahead_bytes]
+        return retimed
+
+    def _look_ahead(self, samples: int, now: float) -> bool:
+        """Decode what follows without a gap until ``samples`` are there; False if they are not."""
+        while len(self._pcm) < samples * SAMPLE_BYTES:
+            head = self._packets.head
+            if head is None or head.timestamp != self._position:
+                return False
+            self._decode(self._packets.pop(), now)
+        return True
+
+    # -- beginnings and ends -----------------------------------------------------------------------
+
+    def _head_is_due(self, now: float) -> bool:
+        head = self._packets.head
+        if head is None:
+            return False
+        target_s = self._delay.target_s
+        waited_s = now - head.arrived_at
+        return waited_s >= target_s or self._delay.delay_s(now, head.timestamp / SAMPLE_RATE_HZ) >= target_s
+
+    def _start(self) -> None:
+        head = self._packets.head
+        assert head is not None
+        self._set_phase(Phase.PLAYING)
+        self._position = max(head.timestamp, self._position or head.timestamp)
+        self._sequence = head.sequence - 1
+
+    def _fall_silent(self) -> None:
+        self._bridged_samples = 0
+        if self._phase is not Phase.SILENT:
+            self._set_phase(Phase.SILENT)
+
+    def _begin_stream(self) -> None:
+        self._delay.begin_anew()
+        self._decoder.reset()
+        self._pcm.clear()
+        self._fall_silent()
+        self._position = None
+        self._is_in_dtx = False
+        self._stale_until = -math.inf
+
+    def _set_phase(self, phase: Phase) -> None:
+        if phase not in MOVES[self._phase]:
+            raise IllegalTransition(f"playout: {self._phase.value} -> {phase.value}")
+        self._phase = phase
+
+    def _is_stale(self, packet: WaitingPacket) -> bool:
+        media_s = packet.timestamp / SAMPLE_RATE_HZ
+        return packet.arrived_at < self._stale_until and media_s < self._stale_before_s
+
+    def _is_late(self, packet: WaitingPacket) -> bool:
+        return self._position is not None and packet.end <= self._position
+
+    # -- making up and counting --------------------------------------------------------------------
+
+    def _comfort_noise(self) -> bytes:
+        return self._decoder.conceal(PERIOD_SAMPLES)
+
+    def _conceal(self, samples: int) -> bytes:
+        self._count_concealed(samples)
+        pcm = self._decoder.conceal(samples)
+        if not is_audible(pcm):
+            self.statistics.silent_concealed_samples += samples
+        return pcm
+
+    def _count_concealed(self, samples: int) -> None:
+        if self._bridged_samples == 0:
+            self.statistics.concealment_events += 1
+        self.statistics.concealed_samples += samples
+
+    def _count(self, block: bytes) -> None:
+        self.statistics.total_samples_received += len(block) // SAMPLE_BYTES

@@ -1,0 +1,24 @@
+"""Numbers that wrap around, made ones that do not."""
+
+from __future__ import annotations
+
+
+class Unwrapper:
+    """Extends counters of ``bits`` bits: each value is taken for the one nearest to the newest before it."""
+
+    def __init__(self, bits: int) -> None:
+        self._modulus = 1 << bits
+        self._newest: int | None = None
+
+    def ahead(self, value: int) -> int:
+        """Return how far ``value`` lies ahead of the newest, negative if behind; 0 for the first."""
+        if self._newest is None:
+            return 0
+        half = self._modulus // 2
+        return (value - self._newest + half) % self._modulus - half
+
+    def unwrap(self, value: int) -> int:
+        """Return ``value`` without the wrap; the first one stands for itself."""
+        extended = value if self._newest is None else self._newest + self.ahead(value)
+        self._newest = extended if self._newest is None else max(self._newest, extended)
+        return extended
