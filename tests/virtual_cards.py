@@ -38,6 +38,22 @@ pcm.question {{ type pulse server "{server}" device "mic" }}
 pcm.answer {{ type pulse server "{server}" device "spk.monitor" }}
 pcm.strict {{ type pulse server "{server}" device "spk" handle_underrun 1 }}
 pcm.endless {{ type null }}
+pcm.speaker44 {{ type plug slave {{ pcm speaker rate 44100 }} }}
+pcm.mic16 {{ type plug slave {{ pcm mic rate 16000 }} }}
+pcm.plugspeaker {{ type plug slave.pcm speaker }}
+pcm.plugmic {{ type plug slave.pcm mic }}
+pcm.speaker4 {{
+    type multi slaves.all {{ pcm plugspeaker channels 4 }}
+    bindings [
+        {{ slave all channel 0 }} {{ slave all channel 1 }}
+        {{ slave all channel 2 }} {{ slave all channel 3 }}
+    ]
+}}
+pcm.mic2 {{
+    type multi slaves.all {{ pcm plugmic channels 2 }}
+    bindings [ {{ slave all channel 0 }} {{ slave all channel 1 }} ]
+}}
+pcm.float {{ type lfloat slave {{ pcm plugspeaker format S16_LE }} }}
 """
 _CLIENT_CONF = """\
 autospawn = no
@@ -51,7 +67,8 @@ class VirtualCards:
 
     ``environment`` is what a child process needs on top of its own environment to see the PCMs ``mic``,
     ``speaker``, ``question`` and ``answer``. ``strict`` is ``speaker`` that reports underruns as a sound card
-    does, and ``endless`` is ALSA's null device, which never waits.
+    does, and ``endless`` is ALSA's null device, which never waits. The others take one rate, one number of
+    channels or one kind of samples only, as their names say.
     """
 
     def __init__(self, folder: Path) -> None:

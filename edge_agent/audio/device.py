@@ -13,12 +13,13 @@ LONGEST_BLOCK_S = 0.040
 class DeviceSettings:
     """Settings of the devices themselves.
 
-    ``buffer_periods`` is the size of the loudspeaker's buffer in periods of 10 ms, 2 to 50. It is kept full,
-    so it is also the loudspeaker's delay.
+    ``playout_fill_s`` is how much a sound card is kept ahead of what it plays, 0.02 to 0.5 s: the
+    loudspeaker's delay, and what stands between a busy machine and a gap. It is two of the card's periods at
+    least.
     """
 
-    buffer_periods: int = 4
-    """40 ms: what stands between a busy machine and a gap; the field's default on a Pi is 3 to 4 x 10 ms."""
+    playout_fill_s: float = 0.030
+    """The field's figure for Python on a Pi is 20 to 30 ms on a 4 or 5, 40 ms on older ones."""
 
 
 class PcmInput(Protocol):
@@ -27,6 +28,10 @@ class PcmInput(Protocol):
     @property
     def xruns(self) -> int:
         """How often samples were lost because nobody read in time."""
+
+    @property
+    def drift_ppm(self) -> float | None:
+        """How much faster than the monotonic clock the device runs; None while, or if, that is not known."""
 
     def read(self) -> bytes:
         """Wait for the next period and return exactly PERIOD_BYTES. Raises AudioDeviceError."""
@@ -45,6 +50,10 @@ class PcmOutput(Protocol):
     @property
     def xruns(self) -> int:
         """How often the device ran dry or a block was lost."""
+
+    @property
+    def drift_ppm(self) -> float | None:
+        """How much faster than the monotonic clock the device runs; None while, or if, that is not known."""
 
     def wait(self) -> None:
         """Wait until the device wants the next block; keeps the device's pace. Raises AudioDeviceError."""

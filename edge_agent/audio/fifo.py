@@ -31,6 +31,7 @@ class FifoInput:
     """
 
     xruns = 0
+    drift_ppm = None
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -79,6 +80,8 @@ class FifoOutput:
     Overflow rule: what a slow reader's pipe can't take is dropped and counted in ``xruns``. The pipe is made
     (for its owner alone) if it is missing. Raises AudioDeviceError if the path is something else.
     """
+
+    drift_ppm = None
 
     def __init__(self, path: Path) -> None:
         self.xruns = 0

@@ -10,6 +10,7 @@ class NullInput:
     """Silence at the pace of the monotonic clock. Never fails."""
 
     xruns = 0
+    drift_ppm = None
 
     def __init__(self) -> None:
         self._pacer = Pacer()
@@ -28,6 +29,7 @@ class NullOutput:
     """Takes sound at the pace of the monotonic clock and forgets it. Never fails."""
 
     xruns = 0
+    drift_ppm = None
 
     def __init__(self) -> None:
         self._pacer = Pacer()

@@ -1,4 +1,4 @@
-"""Any rate and channel count to the format inside, by FFmpeg's swresample.
+"""One rate and channel count to another, by FFmpeg's swresample.
 
 The only file here that imports PyAV: https://pyav.basswood-io.com/docs/stable/api/audio.html
 """
@@ -16,16 +16,16 @@ LAYOUTS: dict[int, Literal["mono", "stereo"]] = {1: "mono", 2: "stereo"}
 
 
 class Resampler:
-    """A stream of signed 16 bit samples to 48 kHz mono; stereo is averaged.
+    """A stream of signed 16 bit samples to mono of another rate, 48 kHz by default; stereo is averaged.
 
-    swresample keeps a few milliseconds back, which :meth:`finish` gives out.
+    swresample keeps about a millisecond back, which :meth:`finish` gives out.
     """
 
-    def __init__(self, rate_hz: int, channels: int) -> None:
+    def __init__(self, rate_hz: int, channels: int, to_rate_hz: int = SAMPLE_RATE_HZ) -> None:
         self._rate_hz = rate_hz
         self._layout = LAYOUTS[channels]
         self._frame_bytes = SAMPLE_BYTES * channels
-        self._resampler = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
+        self._resampler = AudioResampler(format="s16", layout="mono", rate=to_rate_hz)
 
     def feed(self, pcm: bytes) -> bytes:
         """Convert interleaved frames; half a frame at the end is dropped."""

@@ -37,6 +37,7 @@ class WavInput:
     """
 
     xruns = 0
+    drift_ppm = None
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -90,6 +91,7 @@ class WavOutput:
     """
 
     xruns = 0
+    drift_ppm = None
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -10,12 +10,28 @@ from edge_agent.core.pcm import SAMPLE_RATE_HZ, SILENCE
 from edge_agent.errors import AudioDeviceError
 from tests.audio.sounds import DEADLINE_S
 
+SAMPLE_BYTES_OF = {"S16_LE": 2, "S24_3LE": 3, "S24_LE": 4, "S32_LE": 4}
+
+
+class Clock:
+    """A monotonic clock that only sleeping moves, or the test."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, duration_s: float) -> None:
+        self.now += duration_s
+
 
 class FakeInput:
     """A microphone in a silent room, much faster than real time; ``hear`` makes it hear something."""
 
     def __init__(self) -> None:
         self.xruns = 0
+        self.drift_ppm: float | None = None
         self.is_closed = False
         self.error: AudioDeviceError | Exception | None = None
         self.hangs = threading.Event()
@@ -43,6 +59,7 @@ class FakeOutput:
 
     def __init__(self) -> None:
         self.xruns = 0
+        self.drift_ppm: float | None = None
         self.is_closed = False
         self.error: AudioDeviceError | Exception | None = None
         self.queued = 0.0
@@ -90,7 +107,11 @@ class FakeOutput:
 
 
 class FakeHandle:
-    """An opened ``alsaaudio.PCM``. ``script`` holds what the next calls answer, then all goes well."""
+    """An opened ``alsaaudio.PCM``. ``script`` holds what the next calls answer, then all goes well.
+
+    It plays what was written when the test says so (:meth:`play`), and has captured ``captured_frames`` more
+    than were read.
+    """
 
     def __init__(self, **differences: object) -> None:
         self._info: dict[str, object] = {
@@ -98,34 +119,67 @@ class FakeHandle:
             "channels": 1,
             "format_name": "S16_LE",
             "period_size": 480,
-            "buffer_size": 1920,
+            "buffer_size": 4800,
         } | differences
+        channels, sample_bytes = (
+            self._info["channels"],
+            SAMPLE_BYTES_OF.get(str(self._info["format_name"]), 2),
+        )
+        assert isinstance(channels, int)
+        self.frame_bytes = channels * sample_bytes
         self.script: deque[int | bytes | Exception] = deque()
         self.written = bytearray()
-        self.free_frames = 1920
+        self._is_written_to = False
+        self.queued_frames = 0
+        self.captured_frames = 0
+        self.free_frames: int | None = None
+        self.stamp: tuple[int, int, int] = (0, 0, 0)
         self.calls: list[str] = []
+
+    def play(self, frames: int) -> None:
+        """Let the card play ``frames`` of what it holds."""
+        self.queued_frames = max(0, self.queued_frames - frames)
 
     def info(self) -> dict[str, object]:
         return self._info
 
     def read(self) -> tuple[int, bytes]:
-        answer = self._next(SILENCE)
+        period_frames = self._info["period_size"]
+        assert isinstance(period_frames, int)
+        answer = self._next(bytes(period_frames * self.frame_bytes))
         if isinstance(answer, bytes):
-            return len(answer) // 2, answer
+            self.captured_frames = max(0, self.captured_frames - len(answer) // self.frame_bytes)
+            return len(answer) // self.frame_bytes, answer
         return answer, b""
 
     def write(self, data: bytes | memoryview) -> int:
-        frame_bytes = 4 if self._info["channels"] == 2 else 2
-        answer = self._next(len(data) // frame_bytes)
+        answer = self._next(len(data) // self.frame_bytes)
         assert isinstance(answer, int)
-        self.written += data[: max(0, answer) * frame_bytes]
+        taken_frames = max(0, answer)
+        self._is_written_to = True
+        self.written += data[: taken_frames * self.frame_bytes]
+        self.queued_frames += taken_frames
         return answer
 
     def avail(self) -> int:
-        return self.free_frames
+        if self.free_frames is not None:
+            return self.free_frames
+        buffer_frames = self._info["buffer_size"]
+        assert isinstance(buffer_frames, int)
+        return buffer_frames - self.queued_frames if self._is_written_to else self.captured_frames
+
+    def htimestamp(self) -> tuple[int, int, int]:
+        return self.stamp
+
+    def set_tstamp_mode(self, mode: int) -> None:
+        self.calls.append("set_tstamp_mode")
+
+    def set_tstamp_type(self, type: int) -> None:
+        self.calls.append("set_tstamp_type")
 
     def drop(self) -> int:
         self.calls.append("drop")
+        self.queued_frames = 0
         return 0
 
     def close(self) -> None:

@@ -5,19 +5,7 @@ import pytest
 from edge_agent.audio import pace
 from edge_agent.audio.pace import CATCH_UP_LIMIT_S, Pacer
 from edge_agent.core.pcm import PERIOD_S
-
-
-class Clock:
-    """A monotonic clock that only sleeping moves, or the test."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, duration_s: float) -> None:
-        self.now += duration_s
+from tests.audio.fakes import Clock
 
 
 @pytest.fixture
