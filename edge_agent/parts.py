@@ -103,7 +103,7 @@ def parts_of(config: schema.Config) -> Parts:
     profile = profile_of(chosen)
     wishes = wishes_of(config, chosen)
     endpoint, secrets = _endpoint(chosen, profile)
-    devices = DeviceSettings()
+    devices = DeviceSettings(playout_fill_s=config.sound.playout_fill_ms / 1000)
     source, sink = PcmSpec.parse(config.sound.input), PcmSpec.parse(config.sound.output)
     factory_kind = FactoryKind(config.gpio.factory)
     return Parts(

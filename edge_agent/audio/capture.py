@@ -11,12 +11,13 @@ from contextlib import closing
 from edge_agent.audio.device import PcmInput
 from edge_agent.audio.echo import EchoCanceller
 from edge_agent.audio.far_end import FarEnd
-from edge_agent.audio.level import FLOOR_DBFS, PeakMeter, from_dbfs, peak, to_dbfs
+from edge_agent.audio.level import FLOOR_DBFS, PeakMeter, from_dbfs, to_dbfs
 from edge_agent.audio.thread import RETRY_S, DeviceStory, SoundThread
 from edge_agent.audio.uplink import Uplink
 from edge_agent.core.events import Device, Event
 from edge_agent.core.likeness import Envelopes, likeness
 from edge_agent.core.pcm import PERIOD_S, PERIOD_SAMPLES, SAMPLE_BYTES, SAMPLE_RATE_HZ, SILENCE
+from edge_agent.core.playout.samples import peak
 from edge_agent.errors import AudioDeviceError
 
 VOICE_DBFS = -40.0

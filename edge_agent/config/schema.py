@@ -345,6 +345,14 @@ class Sound(_Section, frozen=True):
     half_duplex_tail_ms: Annotated[
         int, Meta(ge=0, le=5000, description="Half duplex: pause before the microphone opens again.")
     ] = 300
+    playout_fill_ms: Annotated[
+        int,
+        Meta(
+            ge=20,
+            le=500,
+            description="How much sound the loudspeaker's card holds: its delay, its reserve against gaps.",
+        ),
+    ] = 30
     opus: Annotated[Opus, Meta(description="How the microphone's sound is encoded.")] = Opus()
 
 

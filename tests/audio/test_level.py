@@ -1,24 +1,9 @@
 from __future__ import annotations
 
-from array import array
-
 import pytest
 
-from edge_agent.audio.level import FALL_DB_PER_S, FLOOR_DBFS, PeakMeter, from_dbfs, peak, to_dbfs
-from edge_agent.core.pcm import PERIOD_S, SILENCE
-from tests.audio.sounds import tone
-
-
-def test_the_peak_of_a_tone_is_its_amplitude() -> None:
-    assert peak(tone(440, 0.01, peak=12_000)) == pytest.approx(12_000, rel=0.02)
-
-
-def test_the_lowest_sample_counts_as_full_scale() -> None:
-    assert peak(array("h", [-32768] * 480).tobytes()) == 32_768
-
-
-def test_silence_and_nothing_have_no_peak() -> None:
-    assert peak(SILENCE) == peak(b"") == 0
+from edge_agent.audio.level import FALL_DB_PER_S, FLOOR_DBFS, PeakMeter, from_dbfs, to_dbfs
+from edge_agent.core.pcm import PERIOD_S
 
 
 @pytest.mark.parametrize(("magnitude", "level_dbfs"), [(32_768, 0.0), (3276.8, -20.0), (0, FLOOR_DBFS)])

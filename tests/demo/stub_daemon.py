@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 from edge_agent.audio.fifo import FifoInput
-from edge_agent.audio.level import peak
 from edge_agent.audio.null import NullInput
 from edge_agent.control import (
     ControlSettings,
@@ -28,6 +27,7 @@ from edge_agent.control import (
     WireEvent,
 )
 from edge_agent.core.indicator import PATTERNS
+from edge_agent.core.playout.samples import peak
 from edge_agent.core.status import AgentState
 
 LOUD = 1000

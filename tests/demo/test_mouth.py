@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent.audio.fifo import FifoInput
-from edge_agent.audio.level import peak
 from edge_agent.core.pcm import BYTES_PER_S, PERIOD_BYTES
+from edge_agent.core.playout.samples import peak
 from edge_agent.demo import mouth
 from edge_agent.demo.errors import DemoError
 from edge_agent.demo.mouth import QUESTIONS, say, synthesize
