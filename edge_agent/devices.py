@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from edge_agent.audio.cards import PROC_ASOUND, Card, list_cards
+from edge_agent.audio.machine import DEVICE_TREE_MODEL, Machine, encoding_for, this_machine
 
 DEV = Path("/dev")
 """Where the kernel shows GPIO chips as ``gpiochip0`` and so on."""
@@ -33,19 +34,23 @@ class GpioChip:
 
 @dataclass(frozen=True, slots=True)
 class Devices:
-    """All sound devices and GPIO chips."""
+    """All sound devices and GPIO chips, and the machine that has them."""
 
     sound: tuple[Card, ...]
     gpio: tuple[GpioChip, ...]
+    machine: Machine
 
     def as_json(self) -> dict[str, object]:
         """Return it as plain values."""
-        return asdict(self)
+        encoding = encoding_for(self.machine)
+        opus = {**asdict(encoding), "application": encoding.application.value}
+        return {**asdict(self), "opus": opus}
 
 
-def list_devices(proc: Path = PROC_ASOUND, dev: Path = DEV) -> Devices:
+def list_devices(proc: Path = PROC_ASOUND, dev: Path = DEV, model: Path = DEVICE_TREE_MODEL) -> Devices:
     """Return what the kernel shows. Raises nothing: a chip that can't be opened is listed with the reason."""
-    return Devices(tuple(list_cards(proc)), tuple(_chip(path) for path in _chip_paths(dev)))
+    chips = tuple(_chip(path) for path in _chip_paths(dev))
+    return Devices(tuple(list_cards(proc)), chips, this_machine(model))
 
 
 def as_text(devices: Devices) -> str:
@@ -54,7 +59,16 @@ def as_text(devices: Devices) -> str:
     lines += [_sound_line(card) for card in devices.sound] or ["  none: no sound card is known to the kernel"]
     lines += ["", "GPIO (pins for leds and buttons):"]
     lines += [_gpio_line(chip) for chip in devices.gpio] or ["  none: LEDs and buttons will not be used"]
+    lines += ["", "Machine (what null means in sound.opus):", _machine_line(devices.machine)]
     return "\n".join(lines) + "\n"
+
+
+def _machine_line(machine: Machine) -> str:
+    encoding = encoding_for(machine)
+    return (
+        f"  {machine.model or 'no board that is known'}, {machine.cpus} processors: "
+        f"{encoding.application.value}, complexity {encoding.complexity}, {encoding.bitrate_bps} bit/s"
+    )
 
 
 def _sound_line(card: Card) -> str:

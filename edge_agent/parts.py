@@ -14,7 +14,8 @@ from msgspec import UNSET
 
 from edge_agent.audio.device import DeviceSettings, PcmInput, PcmOutput
 from edge_agent.audio.downlink import Downlink
-from edge_agent.audio.opus import OpusSettings
+from edge_agent.audio.machine import Machine, encoding_for, this_machine
+from edge_agent.audio.opus import Application, OpusSettings
 from edge_agent.audio.spec import PcmSpec, open_input, open_output
 from edge_agent.audio.uplink import EncodedPacket, Uplink
 from edge_agent.config import schema
@@ -110,7 +111,7 @@ def parts_of(config: schema.Config) -> Parts:
         agent_settings=_agent_settings(config, profile, wishes),
         endpoint=endpoint,
         wishes=wishes,
-        uplink=Uplink(_opus(config.sound.opus)),
+        uplink=Uplink(_opus(config.sound.opus, this_machine())),
         downlink=Downlink(),
         open_input=lambda: open_input(source, devices),
         open_output=lambda: open_output(sink, devices),
@@ -207,10 +208,14 @@ def _led(led: schema.Led | schema.PwmLed | schema.RgbLed) -> LedSettings:
             return LedSettings(LedKind.RGB, pins, led.active_high, led.brightness)
 
 
-def _opus(opus: schema.Opus) -> OpusSettings:
+def _opus(opus: schema.Opus, machine: Machine) -> OpusSettings:
+    wished = None if opus.application == "auto" else Application(opus.application)
+    suits = encoding_for(machine, wished, opus.fec)
     return OpusSettings(
-        bitrate_bps=opus.bitrate_bps,
-        complexity=opus.complexity,
+        frame_ms=opus.frame_ms,
+        application=suits.application,
+        bitrate_bps=suits.bitrate_bps if opus.bitrate_bps is None else opus.bitrate_bps,
+        complexity=suits.complexity if opus.complexity is None else opus.complexity,
         fec=opus.fec,
         expected_loss_percent=opus.expected_loss_percent,
         dtx=opus.dtx,

@@ -18,8 +18,8 @@ from edge_agent.errors import EdgeAgentError
 
 LIBRARY = "libopus.so.0"
 
-LARGEST_PACKET_BYTES = 1275
-"""The largest frame that Opus knows (RFC 6716 section 3.2.1); 20 ms of speech are about 80."""
+LARGEST_PACKET_BYTES = 4000
+"""What the documentation of ``opus_encode`` recommends; 20 ms of speech are about 80."""
 
 LONGEST_PACKET_SAMPLES = 5760
 """120 ms at 48 kHz, the longest packet (RFC 6716 section 3.2.5)."""
@@ -51,13 +51,14 @@ class Application(enum.Enum):
 class OpusSettings:
     """How the microphone is encoded.
 
-    ``bitrate_bps`` 6 000 to 128 000; ``complexity`` 0 to 10; ``expected_loss_percent`` 0 to 100, without
-    which in-band ``fec`` does nothing. With ``dtx`` silence is left out but for a packet every 400 ms.
+    ``frame_ms`` 10, 20, 40 or 60, the length of a packet; ``bitrate_bps`` 6 000 to 128 000; ``complexity`` 0
+    to 10; ``expected_loss_percent`` 0 to 100, without which in-band ``fec`` does nothing. With ``dtx``
+    silence is left out but for a packet every 400 ms; VOIP alone does that, the others need 3 bytes for it.
     """
 
+    frame_ms: int = 20
     bitrate_bps: int = 32_000
     complexity: int = 5
-    """Half the work of 10 at 32 kbit/s, and hardly a difference to be heard in a voice."""
     application: Application = Application.VOIP
     fec: bool = False
     expected_loss_percent: int = 0
@@ -149,6 +150,12 @@ class OpusDecoder:
         return ctypes.string_at(self._pcm, _check(decoded, "opus_decode") * SAMPLE_BYTES)
 
 
+def library_version() -> str:
+    """Return what libopus calls itself, such as "libopus 1.5.2". Raises OpusError if it is missing."""
+    text: bytes = _library().opus_get_version_string()
+    return text.decode()
+
+
 def _check(result: int, call: str) -> int:
     if result < 0:
         raise OpusError(f"{call}: {_library().opus_strerror(result).decode()}")
@@ -163,6 +170,7 @@ def _library() -> Any:
         raise OpusError(f"{LIBRARY} is missing; install it: apt-get install libopus0") from error
     state, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
     for name, returned, arguments in (
+        ("opus_get_version_string", text, []),
         ("opus_strerror", text, [number]),
         ("opus_encoder_create", state, [ctypes.c_int32, number, number, state]),
         ("opus_encoder_destroy", None, [state]),

@@ -7,12 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_agent.audio.opus import OpusEncoder, OpusSettings
-from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_SAMPLES, SAMPLE_BYTES, SILENCE
-
-PACKET_BYTES = 2 * PERIOD_BYTES
-"""20 ms, the packet time of WebRTC: 10 ms would halve this delay for twice the packets."""
-
-PACKET_SAMPLES = PACKET_BYTES // SAMPLE_BYTES
+from edge_agent.core.pcm import PERIOD_SAMPLES, SAMPLE_RATE_HZ, SILENCE
 
 LARGEST_DTX_BYTES = 2
 """With DTX a packet of up to this size need not be sent (documentation of ``opus_encode``)."""
@@ -36,12 +31,14 @@ class Uplink:
 
     def __init__(self, settings: OpusSettings) -> None:
         self._encoder = OpusEncoder(settings)
+        self._packet_samples = settings.frame_ms * SAMPLE_RATE_HZ // 1000
+        self._packet_periods = self._packet_samples // PERIOD_SAMPLES
         self._unsent_bytes = LARGEST_DTX_BYTES if settings.dtx else 0
         self._lock = threading.Lock()
         self._deliver: Callable[[EncodedPacket], None] | None = None
         self._gate_is_open = False
         self._clock_samples = 0
-        self._pending = bytearray()
+        self._pending: list[bytes] = []
 
     @property
     def is_connected(self) -> bool:
@@ -84,8 +81,8 @@ class Uplink:
             self._clock_samples += PERIOD_SAMPLES
             if self._deliver is None:
                 return
-            self._pending += block if self._gate_is_open else SILENCE
-            if len(self._pending) == PACKET_BYTES:
+            self._pending.append(block if self._gate_is_open else SILENCE)
+            if len(self._pending) == self._packet_periods:
                 self._send(self._deliver)
 
     def skip(self, samples: int) -> None:
@@ -95,7 +92,8 @@ class Uplink:
             self._pending.clear()
 
     def _send(self, deliver: Callable[[EncodedPacket], None]) -> None:
-        payload = self._encoder.encode(bytes(self._pending))
+        payload = self._encoder.encode(b"".join(self._pending))
         self._pending.clear()
         if len(payload) > self._unsent_bytes:
-            deliver(EncodedPacket(payload, self._clock_samples - PACKET_SAMPLES, PACKET_SAMPLES))
+            began_samples = self._clock_samples - self._packet_samples
+            deliver(EncodedPacket(payload, began_samples, self._packet_samples))

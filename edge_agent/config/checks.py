@@ -197,10 +197,16 @@ def _sound(config: schema.Config) -> Iterator[Mistake]:
             expected = str(error).removeprefix("expected ").partition("; got")[0]
             yield Mistake(("sound", key), expected, quoted(value))
 
-    if config.sound.opus.fec and not config.sound.opus.expected_loss_percent:
+
+def _opus(config: schema.Config) -> Iterator[Mistake]:
+    opus = config.sound.opus
+    if opus.fec and not opus.expected_loss_percent:
         path = ("sound", "opus", "expected_loss_percent")
         yield Mistake(path, "1 or more with fec: true", "0, with which fec does nothing")
+    if opus.fec and opus.application == "lowdelay":
+        path = ("sound", "opus", "application")
+        yield Mistake(path, "voip or auto with fec: true", "lowdelay, which has no fec")
 
 
-RULES = (_addresses, _names, _pins, _gestures, _ears, _keys, _headers, _sound)
+RULES = (_addresses, _names, _pins, _gestures, _ears, _keys, _headers, _sound, _opus)
 """Each takes the configuration and yields mistakes without places."""

@@ -318,10 +318,24 @@ class Conversation(_Section, frozen=True):
 class Opus(_Section, frozen=True):
     """How the microphone's sound is encoded (RFC 6716)."""
 
-    bitrate_bps: Annotated[int, Meta(ge=6_000, le=128_000, description="Bit rate.")] = 32_000
+    frame_ms: Annotated[
+        Literal[10, 20, 40, 60],
+        Meta(description="Length of a packet: less delay for more packets, and work, a second."),
+    ] = 20
+    application: Annotated[
+        Literal["auto", "voip", "audio", "lowdelay"],
+        Meta(description="What the encoder is made for. auto: voip, on small boards lowdelay."),
+    ] = "auto"
+    bitrate_bps: Annotated[
+        Annotated[int, Meta(ge=6_000, le=128_000)] | None,
+        Meta(description="Bit rate. Null: 32000 for voip, 48000 for the others."),
+    ] = None
     complexity: Annotated[
-        int, Meta(ge=0, le=10, description="Effort of the encoder: quality for CPU time.")
-    ] = 5
+        Annotated[int, Meta(ge=0, le=10)] | None,
+        Meta(
+            description="Effort of the encoder: quality for CPU time. Null: 5, less for voip on small boards."
+        ),
+    ] = None
     fec: Annotated[bool, Meta(description="Carry a rough copy of the packet before, against loss.")] = False
     expected_loss_percent: Annotated[
         int,

@@ -43,7 +43,7 @@ def accepts(wanted: inspect.Type, value: Plain) -> bool:
         case inspect.StrType() as text:
             return isinstance(value, str) and _is_text(text, value)
         case inspect.LiteralType() as choice:
-            return isinstance(value, str) and value in choice.values
+            return type(value) in (str, int) and value in choice.values
         case inspect.NoneType():
             return value is None
     return False

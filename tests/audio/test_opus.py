@@ -108,6 +108,10 @@ def test_a_reset_encoder_begins_anew() -> None:
     assert packets_of(encoder, source) == first
 
 
+def test_the_library_has_a_version() -> None:
+    assert opus.library_version().startswith("libopus 1.")
+
+
 def test_a_missing_library_names_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opus, "LIBRARY", "libopus-that-is-not-there.so.0")
     opus._library.cache_clear()

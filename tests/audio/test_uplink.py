@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.audio.opus import OpusDecoder, OpusSettings
+from edge_agent.audio.opus import Application, OpusDecoder, OpusSettings
 from edge_agent.audio.uplink import EncodedPacket, Uplink
 from edge_agent.core.pcm import PERIOD_SAMPLES, SILENCE
 from tests.audio.sounds import PEAK, amplitude, blocks_of, tone
@@ -102,3 +102,19 @@ def test_with_dtx_silence_is_not_delivered_and_the_timestamps_tell_the_gap() -> 
     feed(uplink, SILENCE * 200)
     assert len(packets) < 60
     assert packets[-1].timestamp_samples > 100 * PERIOD_SAMPLES
+
+
+@pytest.mark.parametrize("frame_ms", [10, 20, 40, 60])
+@pytest.mark.parametrize("application", list(Application))
+def test_a_packet_is_as_long_as_was_asked_for(frame_ms: int, application: Application) -> None:
+    packets: list[EncodedPacket] = []
+    uplink = Uplink(OpusSettings(frame_ms=frame_ms, application=application))
+    uplink.connect(packets.append)
+    uplink.open_gate()
+    source = tone(400, 0.48)
+    feed(uplink, source)
+    n_samples = frame_ms * 48
+    assert [packet.timestamp_samples for packet in packets] == list(range(0, 23_040, n_samples))
+    assert {packet.duration_samples for packet in packets} == {n_samples}
+    assert len(decoded(packets)) == len(source)
+    assert amplitude(decoded(packets)[9600:], 400) == pytest.approx(PEAK, rel=0.1)

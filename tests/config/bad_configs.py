@@ -85,6 +85,14 @@ BAD: dict[str, tuple[str, str]] = {
         "f:1:29: sound.opus.bitrate_bps: expected a whole number of bits per second from 6000 to 128000, "
         'got the text "32_000"; did you mean 32000?',
     ),
+    "number that is not offered": (
+        "sound: {opus: {frame_ms: 30}}",
+        "f:1:26: sound.opus.frame_ms: expected 10, 20, 40 or 60, got the number 30",
+    ),
+    "choice of numbers as a text": (
+        'sound: {opus: {frame_ms: "20 ms"}}',
+        'f:1:26: sound.opus.frame_ms: expected 10, 20, 40 or 60, got the text "20 ms"',
+    ),
     "number for a word": (
         "session: {instructions: 5}",
         "f:1:25: session.instructions: expected a text that is not empty, got the number 5; "
@@ -209,6 +217,11 @@ BAD: dict[str, tuple[str, str]] = {
     "sound device missing": (
         "sound: {input: }",
         f"f:1:16: sound.input: expected {PCM}, got nothing (null)",
+    ),
+    "fec of an encoder that has none": (
+        "sound: {opus: {fec: true, expected_loss_percent: 5, application: lowdelay}}",
+        "f:1:66: sound.opus.application: expected voip or auto with fec: true, "
+        "got lowdelay, which has no fec",
     ),
     "fec without loss": (
         "sound: {opus: {fec: true}}",

@@ -1,0 +1,70 @@
+"""What this machine is, and how it encodes the microphone where the configuration leaves it open."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_agent.audio.opus import Application
+
+DEVICE_TREE_MODEL = Path("/proc/device-tree/model")
+"""The board's name with a zero byte at its end; machines without a device tree have no such file."""
+
+SMALL_BOARDS = ("Pi Zero", "Pi 1", "Pi 2", "Pi 3", "Pi Model", "Pi Compute Module 3", "Pi Compute Module Rev")
+"""Parts of the names of boards with Cortex-A53 cores or weaker: 14 to 22 times slower than the core that
+COMPLEXITY was measured on."""
+
+BITRATE_BPS = {Application.VOIP: 32_000, Application.AUDIO: 48_000, Application.LOW_DELAY: 48_000}
+"""What a voice needs to sound clear; without the speech model (CELT alone) it needs half as much again."""
+
+COMPLEXITY = 5
+"""Half the work of 10 at 32 kbit/s, and hardly a difference to be heard in a voice."""
+
+SMALL_SPEECH_COMPLEXITY = 1
+"""For a small board that has to use the speech model: 138 us for 20 ms where COMPLEXITY takes 235, and CELT
+60 (libopus 1.3.1, one core of an EPYC)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """``model``: the board's name, "" if it has none; ``cpus``: how many processors it has."""
+
+    model: str
+    cpus: int
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the speech model of Opus is too much for it."""
+        return self.cpus == 1 or any(name in self.model for name in SMALL_BOARDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """What is chosen for a machine; units as in :class:`~edge_agent.audio.opus.OpusSettings`."""
+
+    application: Application
+    complexity: int
+    bitrate_bps: int
+
+
+def encoding_for(machine: Machine, application: Application | None = None, fec: bool = False) -> Encoding:
+    """Return what suits ``machine``; an ``application`` that is given stays.
+
+    A small board takes LOW_DELAY, a third of the work, unless ``fec`` is wished for: only the speech model
+    knows it.
+    """
+    if application is None:
+        application = Application.LOW_DELAY if machine.is_small and not fec else Application.VOIP
+    has_speech_model = application is not Application.LOW_DELAY
+    complexity = SMALL_SPEECH_COMPLEXITY if machine.is_small and has_speech_model else COMPLEXITY
+    return Encoding(application, complexity, BITRATE_BPS[application])
+
+
+def this_machine(model: Path = DEVICE_TREE_MODEL) -> Machine:
+    """Return what this process runs on. Raises nothing: what can't be read has no name."""
+    try:
+        name = model.read_text("utf-8", errors="replace")
+    except OSError:
+        name = ""
+    return Machine(name.rstrip("\0\n"), os.cpu_count() or 1)

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from edge_agent.audio.machine import (
+    BITRATE_BPS,
+    COMPLEXITY,
+    SMALL_SPEECH_COMPLEXITY,
+    Encoding,
+    Machine,
+    encoding_for,
+    this_machine,
+)
+from edge_agent.audio.opus import Application, OpusEncoder, OpusSettings
+
+SMALL = [
+    "Raspberry Pi Zero 2 W Rev 1.0",
+    "Raspberry Pi Zero W Rev 1.1",
+    "Raspberry Pi 3 Model B Plus Rev 1.3",
+    "Raspberry Pi 3 Model A Plus Rev 1.0",
+    "Raspberry Pi Compute Module 3 Plus Rev 1.0",
+    "Raspberry Pi 2 Model B Rev 1.2",
+    "Raspberry Pi Model B Rev 2",
+]
+LARGE = [
+    "",
+    "Raspberry Pi 4 Model B Rev 1.5",
+    "Raspberry Pi 400 Rev 1.0",
+    "Raspberry Pi 5 Model B Rev 1.0",
+    "Raspberry Pi 500 Rev 1.0",
+    "Raspberry Pi Compute Module 4 Rev 1.1",
+    "Raspberry Pi Compute Module 5 Rev 1.0",
+]
+
+
+@pytest.mark.parametrize("model", SMALL)
+def test_a_small_board_does_a_third_of_the_work(model: str) -> None:
+    assert encoding_for(Machine(model, 4)) == Encoding(Application.LOW_DELAY, 5, 48_000)
+
+
+@pytest.mark.parametrize("model", LARGE)
+def test_any_other_machine_uses_the_speech_model(model: str) -> None:
+    assert encoding_for(Machine(model, 4)) == Encoding(Application.VOIP, 5, 32_000)
+
+
+def test_a_single_processor_is_small_whatever_its_name() -> None:
+    assert Machine("", 1).is_small
+
+
+@pytest.mark.parametrize("model", [SMALL[0], LARGE[0]])
+@pytest.mark.parametrize("application", list(Application))
+def test_an_application_that_is_given_stays(model: str, application: Application) -> None:
+    assert encoding_for(Machine(model, 4), application).application is application
+
+
+def test_only_the_speech_model_knows_fec() -> None:
+    machine = Machine(SMALL[0], 4)
+    expected = Encoding(Application.VOIP, SMALL_SPEECH_COMPLEXITY, 32_000)
+    assert encoding_for(machine, fec=True) == expected
+    assert encoding_for(machine, Application.VOIP) == expected
+    assert encoding_for(machine, Application.LOW_DELAY).complexity == COMPLEXITY
+
+
+@pytest.mark.parametrize("application", list(Application))
+def test_libopus_takes_what_is_chosen(application: Application) -> None:
+    settings = OpusSettings(application=application, bitrate_bps=BITRATE_BPS[application])
+    assert len(OpusEncoder(settings).encode(bytes(1920))) > 0
+
+
+def test_the_boards_name_is_read_without_its_end(tmp_path: Path) -> None:
+    (tmp_path / "model").write_bytes(b"Raspberry Pi 5 Model B Rev 1.0\0")
+    assert this_machine(tmp_path / "model") == Machine("Raspberry Pi 5 Model B Rev 1.0", os.cpu_count() or 1)
+
+
+def test_a_machine_without_a_device_tree_has_no_name(tmp_path: Path) -> None:
+    assert this_machine(tmp_path / "model").model == ""
