@@ -7,6 +7,7 @@ See https://aiortc.readthedocs.io/en/latest/helpers.html and MediaStreamTrack.re
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from fractions import Fraction
 
@@ -23,33 +24,46 @@ WAITING_LIMIT_PACKETS = 25
 
 
 class MicrophoneTrack(MediaStreamTrack):
-    """Packets go in from any thread and out at the pace at which they came. No packet, no RTP."""
+    """Packets go in from one thread and out, in the loop, at the pace at which they came. No packet, no RTP.
+
+    The capture time of a packet is its RTP timestamp, so a pause is one on the server's clock as well. aiortc
+    marks every packet as the first of a spurt (RFC 7587 section 4.1 wants that after a pause only); receivers
+    go by the timestamps.
+    """
 
     kind = "audio"
 
     def __init__(self) -> None:
         super().__init__()
         self._reader_loop = asyncio.get_running_loop()
-        self._packets: deque[EncodedPacket] = deque()
+        self._packets: deque[EncodedPacket] = deque(maxlen=WAITING_LIMIT_PACKETS)
         self._arrived = asyncio.Event()
+        self._is_waking = False
         self.packets_sent = 0
         self.packets_dropped = 0
 
     def deliver(self, packet: EncodedPacket) -> None:
-        """Take one packet. Any thread may call; never blocks, never raises."""
-        try:
-            self._reader_loop.call_soon_threadsafe(self._put, packet)
-        except RuntimeError:
-            # The loop is closed: the process ends, and the capture thread has not heard of it yet.
+        """Take one packet. Called in one thread; never blocks, never raises."""
+        if not packet.payload:
+            # An empty RTP payload would stop a decoder like FFmpeg's for good.
             self.packets_dropped += 1
+            return
+        if len(self._packets) == WAITING_LIMIT_PACKETS:
+            self.packets_dropped += 1
+        self._packets.append(packet)
+        if not self._is_waking:  # a loop that is late is woken once, not once for every packet
+            self._is_waking = True
+            # The loop may be closed: the process ends, and the capture thread has not heard of it yet.
+            with contextlib.suppress(RuntimeError):
+                self._reader_loop.call_soon_threadsafe(self._wake)
 
     async def recv(self) -> av.Packet[av.stream.Stream]:
         """Wait for the next packet. Raises MediaStreamError once the track is stopped."""
-        while not self._packets:
-            if self.readyState != "live":
-                raise MediaStreamError
+        while not self._packets and self.readyState == "live":
             self._arrived.clear()
             await self._arrived.wait()
+        if self.readyState != "live":
+            raise MediaStreamError
         waiting = self._packets.popleft()
         packet = av.Packet(waiting.payload)
         packet.pts = waiting.timestamp_samples
@@ -63,15 +77,6 @@ class MicrophoneTrack(MediaStreamTrack):
         self._packets.clear()
         self._arrived.set()
 
-    def _put(self, packet: EncodedPacket) -> None:
-        if self.readyState != "live":
-            return
-        if not packet.payload:
-            # An empty RTP payload would stop a decoder like FFmpeg's for good.
-            self.packets_dropped += 1
-            return
-        if len(self._packets) >= WAITING_LIMIT_PACKETS:
-            self._packets.popleft()
-            self.packets_dropped += 1
-        self._packets.append(packet)
+    def _wake(self) -> None:
+        self._is_waking = False  # first: what is delivered from here on wakes again
         self._arrived.set()

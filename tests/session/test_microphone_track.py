@@ -66,5 +66,27 @@ def test_capture_thread_outlives_the_loop() -> None:
 
     with asyncio.Runner() as runner:
         track = runner.run(make())
-    track.deliver(Packet(b"x", 0))
-    assert track.packets_dropped == 1
+    for number in range(3):
+        track.deliver(Packet(b"x", number))
+    assert track.packets_dropped == 0
+
+
+async def test_a_loop_that_is_late_finds_the_newest_packets_and_is_woken_once() -> None:
+    track = MicrophoneTrack()
+    waiting = asyncio.create_task(track.recv())
+    await asyncio.sleep(0)
+
+    def speak() -> None:
+        for number in range(10 * WAITING_LIMIT_PACKETS):
+            track.deliver(Packet(b"x", number))
+
+    thread = threading.Thread(target=speak)
+    thread.start()
+    thread.join()  # the loop stands still meanwhile
+    first = await waiting
+    assert first.pts == 9 * WAITING_LIMIT_PACKETS
+    rest = [(await track.recv()).pts for _ in range(WAITING_LIMIT_PACKETS - 1)]
+    assert rest == list(range(9 * WAITING_LIMIT_PACKETS + 1, 10 * WAITING_LIMIT_PACKETS))
+    assert track.packets_dropped == 9 * WAITING_LIMIT_PACKETS
+    track.deliver(Packet(b"y", 1))
+    assert bytes(await track.recv()) == b"y"
