@@ -38,6 +38,7 @@ from edge_agent.core.commands import (
     CloseLink,
     Command,
     FlushPlayout,
+    MeasureEcho,
     OpenLink,
     Send,
     SetCapture,
@@ -47,6 +48,7 @@ from edge_agent.core.commands import (
 from edge_agent.core.events import (
     ButtonPressed,
     ButtonReleased,
+    EchoMeasured,
     Event,
     MuteRequested,
     RawEventRequested,
@@ -248,6 +250,8 @@ class Appliance:
                 self._parts.uplink.open_gate() if is_open else self._parts.uplink.close_gate()
             case SetCapture(open=is_open):
                 self._capture.set_enabled(is_open)
+            case MeasureEcho():
+                self._runner.post(EchoMeasured(self._capture.echo_likeness))
             case Tell():
                 self._tell(command)
 

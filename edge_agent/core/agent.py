@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from edge_agent.core import events as happened
 from edge_agent.core import reports
 from edge_agent.core.buttons import Buttons, Intent
-from edge_agent.core.commands import Command, FlushPlayout, Send, SetCapture, SetUplink, Tell
+from edge_agent.core.commands import Command, FlushPlayout, MeasureEcho, Send, SetCapture, SetUplink, Tell
 from edge_agent.core.dialogue import Dialogue, Reply
 from edge_agent.core.faults import Fault, FaultKind, fault_in, is_benign
 from edge_agent.core.link import UNANSWERED_LIMIT, Link
@@ -95,8 +95,7 @@ class Agent:
                 self._dialogue.sound_ended(now)
                 return []
             case happened.EchoMeasured(likeness=likeness):
-                self._dialogue.echo_measured(likeness)
-                return []
+                return self._say(self._dialogue.echo_measured(likeness, now))
             case happened.ButtonPressed(button=name) | happened.ButtonReleased(button=name):
                 return self._edge(name, isinstance(event, happened.ButtonPressed), now)
             case happened.DeviceLost(device=device, reason=reason):
@@ -233,7 +232,7 @@ class Agent:
         """Turn replies into commands; what was meant for a server is dropped when there is no session."""
         commands: list[Command] = []
         for reply in replies:
-            if isinstance(reply, FlushPlayout | Tell):
+            if isinstance(reply, FlushPlayout | MeasureEcho | Tell):
                 commands.append(reply)
             elif self._link.is_up:
                 commands.append(Send(self._link.epoch, reply))

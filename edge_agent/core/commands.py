@@ -50,6 +50,11 @@ class SetCapture:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasureEcho:
+    """Compare what the microphone heard last with what was played. Answered by EchoMeasured."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tell:
     """Say something to the person who runs the device: one log record, with fields for the journal."""
 
@@ -58,4 +63,4 @@ class Tell:
     fields: dict[str, str] = field(default_factory=dict)
 
 
-Command = OpenLink | CloseLink | Send | FlushPlayout | SetUplink | SetCapture | Tell
+Command = OpenLink | CloseLink | Send | FlushPlayout | SetUplink | SetCapture | MeasureEcho | Tell

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from edge_agent.core import reports, tools
 from edge_agent.core.audible import Audible
 from edge_agent.core.breaker import Breaker
-from edge_agent.core.commands import FlushPlayout, Tell
+from edge_agent.core.commands import FlushPlayout, MeasureEcho, Tell
 from edge_agent.core.conversation import Conversation, TurnAnswered
 from edge_agent.core.own_voice import ECHO_LAG_S, OwnVoice
 from edge_agent.core.request import ALREADY_ACTIVE, Request
@@ -24,7 +24,7 @@ from edge_agent.protocol import server_events as said
 from edge_agent.protocol.client_events import ClientEvent
 from edge_agent.protocol.objects import ApiError, Response
 
-Reply = ClientEvent | FlushPlayout | Tell
+Reply = ClientEvent | FlushPlayout | MeasureEcho | Tell
 """What the dialogue answers to anything: events for the server, and commands, in their order."""
 
 
@@ -72,13 +72,13 @@ class Dialogue:
 
     def next_deadline(self) -> float | None:
         """When :meth:`tick` or :meth:`finish_talk` has something to do, or None."""
-        parts = (self._conversation, self._talk, self._breaker)
+        parts = (self._conversation, self._talk, self._own_voice, self._breaker)
         deadlines = [*(part.next_deadline() for part in parts), self._idle_deadline()]
         return min((at for at in deadlines if at is not None), default=None)
 
     def tick(self, now: float) -> list[Reply]:
         """Apply the limits of waiting: for answers, for somebody to speak, and for full duplex."""
-        replies: list[Reply] = [*self._breaker.tick(now)]
+        replies: list[Reply] = [*self._breaker.tick(now), *self._own_voice.tick(now)]
         if self._conversation.tick(now):
             self._request.settled()
             self.unanswered_turns += 1
@@ -109,8 +109,8 @@ class Dialogue:
     def server_said(self, event: said.ServerEvent, now: float) -> list[Reply]:
         """Follow one event of the server and return what it calls for."""
         replies: list[Reply] = []
-        if self._own_voice.is_written_down(event):
-            replies += self._heard_itself("", now)
+        if (own_response_id := self._own_voice.written_down(event)) is not None:
+            replies += self._heard_itself(own_response_id, now)
         match event:
             case said.InputAudioBufferSpeechStarted(item_id=item_id):
                 replies += self._speech_started(item_id, now)
@@ -133,25 +133,22 @@ class Dialogue:
         self._conversation.see(event, now)
         return replies
 
-    def echo_measured(self, likeness: float | None) -> None:
-        """The microphone's sound was so alike to the loudspeaker's before what is heard next (0 to 1)."""
-        self._own_voice.measured(likeness)
+    def echo_measured(self, likeness: float | None, now: float) -> list[Reply]:
+        """The microphone's sound was so alike to the loudspeaker's (0 to 1; None: nobody measures it)."""
+        own_response_id = self._own_voice.measured(likeness)
+        return [] if own_response_id is None else self._heard_itself(own_response_id, now)
 
     def _speech_started(self, item_id: str, now: float) -> list[Reply]:
         """A person begins to speak, or the agent hears itself: the server can't tell them apart."""
+        response_id = self._conversation.response_id
         can_be_own = (
             self._conversation.audible.sounded_within(ECHO_LAG_S, now)
             and not self._breaker.is_half
             and not self._talk.is_held
         )
-        is_own = can_be_own and self._own_voice.is_heard(item_id)
-        response_id = self._conversation.response_id
-        replies: list[Reply] = self._barge_in(now) if self._settings.interrupt_response else []
-        if is_own:
-            replies += self._heard_itself(response_id, now)
-        elif replies:
-            replies.append(reports.interrupted(response_id))
-        return replies
+        if can_be_own:
+            self._own_voice.suspect(item_id, response_id, now)
+        return self._barge_in(now) if self._settings.interrupt_response else []
 
     def _heard_itself(self, response_id: str, now: float) -> list[Reply]:
         return [reports.heard_itself(response_id), *self._breaker.heard_itself(now)]
@@ -160,8 +157,9 @@ class Dialogue:
         self._request.settled()
         if not self._conversation.audible.is_audible:
             return []
+        response_id = self._conversation.response_id
         self._conversation.cut_off(now)
-        return [FlushPlayout()]
+        return [FlushPlayout(), reports.interrupted(response_id)]
 
     def _cleared(self, response_id: str, now: float) -> list[Reply]:
         """Flush only for the answer that is heard: a late event of an older one must stop nothing."""

@@ -65,10 +65,9 @@ class SoundEnded:
 
 @dataclass(frozen=True, slots=True)
 class EchoMeasured:
-    """The microphone's sound was compared with the loudspeaker's, over the second or so before this.
+    """The microphone's sound was compared with the loudspeaker's, as MeasureEcho asked.
 
-    ``likeness`` is 0 (nothing in common) to 1 (the same sound), None if nobody measures it. It comes right
-    before the event that it is evidence for.
+    ``likeness`` is 0 (nothing in common) to 1 (the same sound), None if nobody measures it here.
     """
 
     likeness: float | None

@@ -10,6 +10,8 @@ import difflib
 import re
 from dataclasses import dataclass
 
+from edge_agent.core.commands import MeasureEcho
+from edge_agent.core.likeness import ECHO_LIKENESS
 from edge_agent.core.transcripts import Transcripts
 from edge_agent.protocol import server_events as said
 
@@ -18,11 +20,12 @@ ECHO_LAG_S = 1.0
 to half a second from the device's buffer through the room to the microphone, the rest for network and
 detection."""
 
-LIKE_ECHO = 0.6
-"""From this likeness on it is the loudspeaker's sound."""
+MEASURED_AFTER_S = 0.7
+"""How long after the server's event the sounds are compared. The loudspeaker was stopped at the event: an
+echo ends with it, half a second later at most; a person goes on."""
 
 UNLIKE_ECHO = 0.3
-"""Up to this likeness it is not, whatever the words are: people do repeat what they hear."""
+"""Up to this likeness it is a person, whatever the words are: people do repeat what they hear."""
 
 LEAST_WORDS = 3
 """Fewer words prove nothing: a person says "twelve?" as well."""
@@ -31,49 +34,70 @@ REPEATED_SHARE = 0.8
 """Share of the words that are the answer's, in its order; the rest is what a recogniser mishears."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Suspect:
     """An utterance that began while ``answer`` was spoken, and may be part of it."""
 
     item_id: str
+    response_id: str
     answer: str
+    measure_at: float | None
+    repeats_answer: bool = False
 
 
 class OwnVoice:
-    """Follows what the agent says, and recognises it when it comes back."""
+    """Follows what the agent says, and recognises it when it comes back; suspects one utterance at a time."""
 
     def __init__(self) -> None:
         self._transcripts = Transcripts()
         self._answer = ""
-        self._likeness: float | None = None
         self._suspect: _Suspect | None = None
 
-    def measured(self, likeness: float | None) -> None:
-        """Take what was measured for the speech that is told next (0 to 1, None: nobody measures)."""
-        self._likeness = likeness
+    def next_deadline(self) -> float | None:
+        """When :meth:`tick` has something to do, or None."""
+        return None if self._suspect is None else self._suspect.measure_at
 
-    def is_heard(self, item_id: str) -> bool:
-        """The server says that speech began, in own sound; return whether the measure proves it to be that.
+    def tick(self, now: float) -> list[MeasureEcho]:
+        """Ask for the measure if its time has come."""
+        deadline = self.next_deadline()
+        if self._suspect is None or deadline is None or now < deadline:
+            return []
+        self._suspect.measure_at = None
+        return [MeasureEcho()]
 
-        Between the two limits, or without a measure, the words will tell: see :meth:`is_written_down`.
+    def suspect(self, item_id: str, response_id: str, now: float) -> None:
+        """The server says that speech began, in the sound of ``response_id`` or right after it."""
+        self._suspect = _Suspect(item_id, response_id, self._answer, now + MEASURED_AFTER_S)
+
+    def measured(self, likeness: float | None) -> str | None:
+        """Take the measure (0 to 1); return the response that was heard if that is proved now, else None.
+
+        Between the two limits, or without a measure, the words decide: see :meth:`written_down`.
         """
-        likeness, self._likeness, self._suspect = self._likeness, None, None
-        if likeness is not None and likeness >= LIKE_ECHO:
-            return True
-        if likeness is None or likeness > UNLIKE_ECHO:
-            self._suspect = _Suspect(item_id, self._answer)
-        return False
+        if self._suspect is None:
+            return None
+        if likeness is None or UNLIKE_ECHO < likeness < ECHO_LIKENESS:
+            return self._convicted() if self._suspect.repeats_answer else None
+        if likeness >= ECHO_LIKENESS:
+            return self._convicted()
+        self._suspect = None
+        return None
 
-    def is_written_down(self, event: said.ServerEvent) -> bool:
-        """Follow the transcripts; return whether this one proves that what began last was the own voice."""
-        is_own = False
+    def written_down(self, event: said.ServerEvent) -> str | None:
+        """Follow the transcripts; return the response that was heard if that is proved now, else None."""
+        suspect = self._suspect
         for line in self._transcripts.see(event):
             if line.role == "assistant":
                 self._answer = line.text
-            elif line.is_final and self._suspect is not None and line.item_id == self._suspect.item_id:
-                is_own = repeats(line.text, self._suspect.answer)
-                self._suspect = None
-        return is_own
+            elif suspect is not None and line.is_final and line.item_id == suspect.item_id:
+                suspect.repeats_answer = repeats(line.text, suspect.answer)
+        is_measured = suspect is not None and suspect.measure_at is None
+        return self._convicted() if is_measured and suspect and suspect.repeats_answer else None
+
+    def _convicted(self) -> str:
+        assert self._suspect is not None
+        response_id, self._suspect = self._suspect.response_id, None
+        return response_id
 
 
 def repeats(heard: str, answer: str) -> bool:

@@ -123,7 +123,7 @@ class Scene:
         return self.event(happened.SoundEnded())
 
     def echo(self, likeness: float | None) -> Scene:
-        """The microphone's sound was compared with the loudspeaker's."""
+        """The microphone's sound has been compared with the loudspeaker's."""
         return self.event(happened.EchoMeasured(likeness))
 
     # -- what comes of it --------------------------------------------------------------------------

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from edge_agent.core.breaker import HALF_FOR_S, HEALTHY_SOUND_S
-from edge_agent.core.commands import FlushPlayout, Tell
+from edge_agent.core.commands import FlushPlayout, MeasureEcho, Tell
 from edge_agent.core.notices import Notice
-from edge_agent.core.own_voice import ECHO_LAG_S
+from edge_agent.core.own_voice import ECHO_LAG_S, MEASURED_AFTER_S
 from edge_agent.core.settings import Duplex, Mode
 from tests.core.scenes import (
     Scene,
@@ -50,9 +50,17 @@ def heard_out(scene: Scene, response_id: str = "resp_1", for_s: float = 5.0) -> 
 
 def interrupted(scene: Scene, likeness: float | None, item_id: str = "item_2", text: str = "") -> Scene:
     """Into the answer, half a second old, speech is detected for a second; the server stops the answer."""
-    scene.until(scene.now + 0.5).echo(likeness).hear(speech_started(item_id))
-    scene.silence().hear(done(status="cancelled"), cleared()).until(scene.now + 1.0)
+    scene.until(scene.now + 0.5).hear(speech_started(item_id))
+    scene.silence().hear(done(status="cancelled"), cleared())
+    measured(scene, likeness).until(scene.now + 0.3)
     return scene.hear(speech_stopped(item_id), committed(item_id), wrote(text, item_id))
+
+
+def measured(scene: Scene, likeness: float | None) -> Scene:
+    """The measure is made, if it is asked for."""
+    scene.take()
+    scene.until(scene.now + MEASURED_AFTER_S)
+    return scene.echo(likeness) if MeasureEcho() in scene.take() else scene
 
 
 def hearing_itself(scene: Scene) -> Scene:
@@ -66,9 +74,11 @@ def test_auto_is_full_duplex_where_echo_is_cancelled() -> None:
 
 
 def test_a_person_is_told_that_an_answer_was_cut_by_itself() -> None:
-    scene = speaking(automatic()).until(110.0).echo(0.9).hear(speech_started())
-    assert scene.take() == [
-        FlushPlayout(),
+    scene = speaking(automatic()).until(110.0).hear(speech_started())
+    assert FlushPlayout() in scene.take()
+    scene.until(110.0 + MEASURED_AFTER_S)
+    assert scene.take() == [MeasureEcho()]
+    assert scene.echo(0.9).take() == [
         Tell(
             Notice.SELF_INTERRUPTION,
             "interrupted by its own voice: the microphone hears the loudspeaker",
@@ -139,25 +149,26 @@ def test_a_transcript_that_repeats_the_answer_counts(likeness: float | None) -> 
 
 
 def test_the_echo_of_the_last_word_counts_and_what_is_said_later_does_not() -> None:
-    scene = heard_out(speaking(automatic())).until(120.0).echo(0.9).hear(speech_started())
-    assert not scene.told(Notice.SELF_INTERRUPTION)
+    scene = heard_out(speaking(automatic())).until(120.0).hear(speech_started())
+    assert not measured(scene, 0.9).told(Notice.SELF_INTERRUPTION)
     scene = heard_out(speaking(automatic()))
-    scene.until(scene.now + ECHO_LAG_S / 2).echo(0.9).hear(speech_started())
-    assert len(scene.told(Notice.SELF_INTERRUPTION)) == 1
-    assert scene.take()[-1] == scene.told(Notice.SELF_INTERRUPTION)[0], "nothing was to be flushed"
+    scene.until(scene.now + ECHO_LAG_S / 2).hear(speech_started())
+    assert FlushPlayout() not in scene.take(), "nothing sounds any more"
+    assert len(measured(scene, 0.9).told(Notice.SELF_INTERRUPTION)) == 1
 
 
 def test_somebody_who_holds_the_talk_button_is_a_person() -> None:
     scene = speaking(automatic(mode=Mode.BUTTON, takes_manual_turns=False))
-    scene.press().until(scene.now + 0.5).echo(0.9).hear(speech_started())
-    assert not scene.told(Notice.SELF_INTERRUPTION)
+    scene.press().until(scene.now + 0.5).hear(speech_started())
+    assert not measured(scene, 0.9).told(Notice.SELF_INTERRUPTION)
 
 
 def test_hearing_itself_counts_where_a_voice_does_not_interrupt() -> None:
     scene = automatic(interrupt_response=False)
     for _ in range(2):
-        speaking(scene).echo(0.9).hear(speech_started(), speech_stopped())
+        speaking(scene).hear(speech_started(), speech_stopped())
         assert FlushPlayout() not in scene.take()
+        measured(scene, 0.9)
         heard_out(scene)
     assert len(scene.told(Notice.HEARS_ITSELF)) == 1
 
