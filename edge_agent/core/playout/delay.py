@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections import deque
+from itertools import islice
 
 WINDOW_EVENTS = 500
 """Ten seconds of packets of 20 ms: long enough for a quantile near the end, short enough to follow a network
@@ -18,11 +19,14 @@ SMALLEST_MARGIN_S = 0.001
 """What is added to the quantile: for jitter that is bounded nothing is late then; and a thread wakes up about
 a millisecond late when the interpreter is busy."""
 
-FIRST_TARGET_S = 0.020
-"""What is waited for before anything was measured: one packet. Home networks stay below it."""
+FIRST_TARGET_S = 0.010
+"""What is waited for before anything was measured: a wired network, or a good radio."""
 
 LARGEST_TARGET_S = 0.300
 """More than this destroys a conversation (ITU-T G.114 calls 400 ms the limit, both ways together)."""
+
+RECENT_EVENTS = 100
+"""Two seconds: a network that becomes worse is noticed by the quantile after about a third of a second."""
 
 TRUSTED_EVENTS = 50
 """After a second of packets the measurement alone counts."""
@@ -60,6 +64,14 @@ class DelayEstimate:
         measured_s = jitter_s * MARGIN + SMALLEST_MARGIN_S
         distrust = max(0.0, 1 - len(self._events) / TRUSTED_EVENTS)
         return min(LARGEST_TARGET_S, max(measured_s, self._assumed_s * distrust))
+
+    @property
+    def recent_peak_s(self) -> float:
+        """The jitter if the worst of the last RECENT_EVENTS stood for all: less delay than that is too risky
+        now, even if the long run says otherwise."""
+        if not self._events:
+            return 0.0
+        return max(highest for highest, _ in islice(reversed(self._events), RECENT_EVENTS)) - self._lowest[0]
 
     def observe(self, arrived_at: float, media_s: float) -> None:
         """Take one arrival."""

@@ -149,7 +149,7 @@ class JitterBuffer:
         error_s = self._error_s(now, PERIOD_SAMPLES)
         if is_audible(pcm):
             return self._retime_speech(pcm, error_s, now)
-        return self._retimer.silence(pcm, error_s)
+        return self._retimer.silence(pcm, error_s, now)
 
     def _extend(self, now: float) -> bool:
         """Decode or make up some more sound; False if there is none to be had."""
@@ -232,7 +232,9 @@ class JitterBuffer:
         """How much later than wanted the next sample is played, ``taken_samples`` of it being in hand."""
         assert self._position is not None
         media_samples = self._position - len(self._pcm) // SAMPLE_BYTES - taken_samples
-        return self._delay.delay_s(now, media_samples / SAMPLE_RATE_HZ) - self._delay.target_s
+        delay_s = self._delay.delay_s(now, media_samples / SAMPLE_RATE_HZ)
+        error_s = delay_s - self._delay.target_s
+        return error_s if error_s < 0 else max(0.0, min(error_s, delay_s - self._delay.recent_peak_s))
 
     def _retime_speech(self, pcm: bytes, error_s: float, now: float) -> bytes:
         ahead_samples = SEARCHED_SAMPLES - PERIOD_SAMPLES
@@ -261,9 +263,8 @@ class JitterBuffer:
         head = self._packets.head
         if head is None:
             return False
-        target_s = self._delay.target_s
-        waited_s = now - head.arrived_at
-        return waited_s >= target_s or self._delay.delay_s(now, head.timestamp / SAMPLE_RATE_HZ) >= target_s
+        delay_s = self._delay.delay_s(now, head.timestamp / SAMPLE_RATE_HZ)
+        return max(delay_s, now - head.arrived_at) >= self._delay.target_s - SILENCE_TOLERANCE_S
 
     def _start(self) -> None:
         head = self._packets.head

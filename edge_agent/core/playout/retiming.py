@@ -33,9 +33,9 @@ LIKENESS_NEEDED = 0.85
 OVERSHOOT_SAMPLES = 96
 """2 ms: how far a correction may go beyond the error, for the sake of a whole pitch period."""
 
-PACE = ((0.100, 0.06), (0.040, 0.10), (0.020, 0.25), (0.010, 1.0), (0.005, 10.0))
-"""From how many seconds of error on speech is corrected, and how many seconds apart. A drift of 100 ppm makes
-6 ms a minute; what a stall of 300 ms piles up is gone in about three seconds."""
+PACE = ((0.100, 0.06), (0.040, 0.10), (0.020, 0.25), (0.010, 2.0), (0.005, 10.0))
+"""From how many seconds of error on speech is corrected, and after how many seconds without a silence or another
+correction. A drift of 100 ppm makes 6 ms a minute; what a stall of 300 ms piles up is gone in three seconds."""
 
 
 class Retimer:
@@ -43,10 +43,12 @@ class Retimer:
 
     def __init__(self, statistics: PlayoutStatistics) -> None:
         self._statistics = statistics
-        self._corrected_at = -math.inf
+        self._calm_at: float | None = None
+        """When there was a silence, in which more could have been corrected, or a correction."""
 
-    def silence(self, pcm: bytes, error_s: float) -> bytes:
+    def silence(self, pcm: bytes, error_s: float, now: float) -> bytes:
         """Return an inaudible period with some milliseconds less or more."""
+        self._calm_at = now
         if error_s > SILENCE_TOLERANCE_S:
             left = max(SHORTEST_BLOCK_SAMPLES, PERIOD_SAMPLES - round(error_s * SAMPLE_RATE_HZ))
             self._statistics.removed_samples_for_acceleration += PERIOD_SAMPLES - left
@@ -59,8 +61,10 @@ class Retimer:
 
     def is_due(self, error_s: float, now: float) -> bool:
         """Return whether speech is to be corrected: the error is large, and the last time long enough ago."""
+        if self._calm_at is None:
+            self._calm_at = now
         pace_s = next((pace_s for wrong_s, pace_s in PACE if abs(error_s) >= wrong_s), math.inf)
-        return now - self._corrected_at >= pace_s
+        return now - self._calm_at >= pace_s
 
     def speech(self, pcm: bytes, error_s: float, now: float) -> bytes:
         """Return SEARCHED_SAMPLES of speech with one pitch period less or more; as they are if none fits."""
@@ -68,7 +72,7 @@ class Retimer:
         lag, likeness = repetition(pcm, min(LONGEST_LAG_SAMPLES, max(SHORTEST_LAG_SAMPLES, wrong_samples)))
         if likeness < LIKENESS_NEEDED:
             return pcm
-        self._corrected_at = now
+        self._calm_at = now
         self._statistics.audible_corrections += 1
         if error_s > 0:
             self._statistics.removed_samples_for_acceleration += lag
