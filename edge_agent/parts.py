@@ -24,6 +24,7 @@ from edge_agent.config.wishes import profile_of, wishes_of
 from edge_agent.control import ControlSettings
 from edge_agent.core.events import Event
 from edge_agent.core.link import full_jitter_delays
+from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.core.settings import (
     DEFAULT_GESTURES,
     DEFAULT_HOLD_FALLBACK_S,
@@ -55,6 +56,9 @@ class _Sound:
 
     def disconnect_microphone(self) -> None:
         self._uplink.disconnect()
+
+    def receive(self, packet: RtpPacket) -> None:
+        self._downlink.receive(packet)
 
     def play(self, pcm_48k_mono: bytes) -> None:
         self._downlink.play(pcm_48k_mono)

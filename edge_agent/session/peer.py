@@ -28,11 +28,13 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.sdp import SessionDescription
 
 from edge_agent.core.faults import Fault, FaultKind
+from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.errors import SignalingError
 from edge_agent.protocol.profiles import EVENTS_CHANNEL_LABEL
 from edge_agent.session.endpoint import IceServer
 from edge_agent.session.message_queue import MessageQueue
 from edge_agent.session.microphone_track import MicrophoneTrack
+from edge_agent.session.rtp_tap import tap
 from edge_agent.session.transport import SoundRoad, TransportCounters
 
 logger = logging.getLogger(__name__)
@@ -88,6 +90,8 @@ class Peer:
         self._microphone = MicrophoneTrack()
         self._microphone_is_connected = False
         self._add_microphone()
+        (transceiver,) = self._connection.getTransceivers()
+        self._tap = tap(transceiver.receiver, self._take)
         # Before the offer, so that it is part of it, and with its handlers in the same breath, because the
         # first event may arrive in the same turn of the loop as "open".
         self._channel = self._connection.createDataChannel(EVENTS_CHANNEL_LABEL)
@@ -102,7 +106,8 @@ class Peer:
         return TransportCounters(
             messages_received=self._messages.received,
             messages_dropped=self._messages.dropped,
-            frames_played=self._frames_played,
+            sound_packets_received=self._frames_played if self._tap is None else self._tap.packets_received,
+            sound_packets_empty=0 if self._tap is None else self._tap.packets_empty,
             packets_sent=self._microphone.packets_sent,
             packets_dropped=self._microphone.packets_dropped,
         )
@@ -155,7 +160,7 @@ class Peer:
     async def receive(self) -> str | bytes | Fault:
         """Return the next message, or why the connection ended.
 
-        Raises what ``SoundRoad.play`` raised, if it did.
+        Raises what the sound road raised, if it did.
         """
         message = await self._messages.get()
         if self._bug is not None:
@@ -200,6 +205,15 @@ class Peer:
         for transceiver in self._connection.getTransceivers():
             transceiver.setCodecPreferences(opus)
 
+    def _take(self, packet: RtpPacket) -> None:
+        """Hand one packet to the loudspeaker's side, and pass a bug of ours on."""
+        try:
+            self._sound.receive(packet)
+        except BaseException as error:
+            self._bug = error
+            self._end_seen("its sound could not be taken")
+            raise
+
     def _track_offered(self, track: MediaStreamTrack) -> None:
         """Read every track, play the first with sound. An answer can't hold more than our offer."""
         is_ours = track.kind == "audio" and not self._readers
@@ -214,7 +228,10 @@ class Peer:
             channel.close()
 
     async def _play(self, track: MediaStreamTrack) -> None:
-        """Hand the server's sound to the loudspeaker as it comes, until it ends."""
+        """Hand the server's sound to the loudspeaker as it comes, until it ends.
+
+        With a tap nothing comes, and its end is one of the signs that the connection ends.
+        """
         to_mono = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
         try:
             while True:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.core.faults import Fault
+from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.protocol.objects import JsonObject
 
 
@@ -33,8 +34,11 @@ class SoundRoad(Protocol):
     def disconnect_microphone(self) -> None:
         """Stop delivering. A call that is under way in another thread may still arrive."""
 
+    def receive(self, packet: RtpPacket) -> None:
+        """Take one Opus packet for the loudspeaker, as it came from the network. Must not block."""
+
     def play(self, pcm_48k_mono: bytes) -> None:
-        """Take sound for the loudspeaker (s16le, 48 kHz, mono). Must not block."""
+        """Take decoded sound instead (s16le, 48 kHz, mono), where packets can't be had. Must not block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,10 @@ class TransportCounters:
     messages_received: int = 0
     messages_dropped: int = 0
     """Received while the queue was full: newest dropped."""
-    frames_played: int = 0
-    """Decoded blocks of the server's sound that were handed to the loudspeaker."""
+    sound_packets_received: int = 0
+    """Packets of the server's sound that were handed on; decoded blocks where packets can't be had."""
+    sound_packets_empty: int = 0
+    """Packets that held no sound: ignored."""
     packets_sent: int = 0
     packets_dropped: int = 0
     """Microphone packets that waited too long: oldest dropped."""

@@ -10,6 +10,7 @@ import av
 
 from edge_agent.core.events import Event, LinkDown, LinkUp, ServerSaid
 from edge_agent.core.faults import Fault
+from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.protocol.profiles import PROFILES, Profile
 from edge_agent.protocol.session_object import SessionWishes
 from edge_agent.session.endpoint import Deadlines, Endpoint, Secret
@@ -45,9 +46,10 @@ class FakeSound:
         self.deliver: Callable[[EncodedPacket], None] | None = None
         self.times_connected = 0
         self.times_disconnected = 0
+        self.packets: list[RtpPacket] = []
         self.blocks: list[bytes] = []
         self.failure: Exception | None = None
-        """Raised by play()."""
+        """Raised by receive() and play()."""
 
     def connect_microphone(self, deliver: Callable[[EncodedPacket], None]) -> None:
         self.times_connected += 1
@@ -55,6 +57,11 @@ class FakeSound:
 
     def disconnect_microphone(self) -> None:
         self.times_disconnected += 1
+
+    def receive(self, packet: RtpPacket) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.packets.append(packet)
 
     def play(self, pcm_48k_mono: bytes) -> None:
         if self.failure is not None:

@@ -17,7 +17,7 @@ from edge_agent.errors import SignalingError
 from edge_agent.session.microphone_track import MicrophoneTrack
 from edge_agent.session.peer import Peer
 from tests.session.bench import OPENAI, PACKET_SAMPLES, Bench, FakeSound, loudness, opus_packets
-from tests.session.peer_server import PeerServer, Tone, eventually
+from tests.session.peer_server import PeerServer, eventually
 
 OPENAI_ANSWER = "\r\n".join(
     [
@@ -119,17 +119,6 @@ async def test_machine_without_a_network_reaches_itself(
 async def test_loopback_is_not_offered_when_there_is_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_agent.session.peer._find_host_addresses", lambda *_: ["192.0.2.1"])
     assert aioice.ice.get_host_addresses(use_ipv4=True, use_ipv6=True) == ["192.0.2.1"]
-
-
-async def test_sound_of_the_server_is_48_khz_mono_in_whole_samples(server: PeerServer) -> None:
-    server.track = Tone
-    bench = Bench(server)
-    await bench.up()
-    await eventually(lambda: len(bench.sound.blocks) >= 20)
-    await bench.session.hang_up()
-    assert {len(block) for block in bench.sound.blocks} == {PACKET_SAMPLES * 2}
-    assert loudness(b"".join(bench.sound.blocks)) > 5000
-    assert bench.session.counters.frames_played == len(bench.sound.blocks)
 
 
 async def test_microphone_packets_arrive_as_they_were_encoded(server: PeerServer) -> None:

@@ -280,7 +280,7 @@ async def test_closed_channel_is_an_end(server: PeerServer) -> None:
 async def test_ended_track_is_an_end(server: PeerServer) -> None:
     bench = Bench(server)
     await bench.up()
-    await eventually(lambda: bench.sound.blocks)
+    await eventually(lambda: bench.sound.packets)
     await server.call.connection.getSenders()[0].stop()
     assert (await bench.fault()).kind is FaultKind.CLOSED
 
@@ -588,7 +588,7 @@ async def test_a_fault_of_our_own_sound_road_is_not_hidden(server: PeerServer) -
 async def test_decoder_threads_end_with_the_session(server: PeerServer) -> None:
     bench = Bench(server)
     await bench.up()
-    await eventually(lambda: bench.sound.blocks)
+    await eventually(lambda: bench.sound.packets)
     assert any("decoder" in thread.name for thread in threading.enumerate())
     await bench.session.hang_up()
     await eventually(lambda: server.call.ended)

@@ -1,0 +1,98 @@
+"""The server's sound as RTP packets, taken out of aiortc before its jitter buffer.
+
+The only file that knows the inside of aiortc's receiver. Its public track is late by 80 ms, falls silent for
+320 ms after one lost packet and stays 200 ms behind from then on, and conceals nothing. So a tap stands where
+the receiver would put a packet into its jitter buffer. What comes before stays aiortc's: decryption, routing,
+reception statistics and receiver reports, RTCP BYE. What comes after gets nothing: no frame is ever complete,
+the decoder's thread sleeps, and the track does nothing but end.
+
+All this is private to aiortc. An aiortc that does not look as expected is left alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import aiortc
+import aiortc.rtp
+
+from edge_agent.core.playout.packet import RtpPacket
+
+logger = logging.getLogger(__name__)
+
+STREAMS_LIMIT = 4
+"""Sources (SSRC) that are reported on: the newest. A receiver report has room for 31 (RFC 3550 section
+6.4.2), aiortc never forgets one, and a server may well begin a new one with each answer."""
+
+# Private attributes of aiortc.RTCRtpReceiver.
+_JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"
+_STATISTICS = "_RTCRtpReceiver__remote_streams"
+
+
+class RtpTap:
+    """Stands in for the jitter buffer of one receiver. All calls are made in the event loop's thread."""
+
+    def __init__(self, statistics: dict[int, Any], deliver: Callable[[RtpPacket], None]) -> None:
+        self._statistics = statistics
+        self._deliver = deliver
+        self.packets_received = 0
+        """Packets with sound."""
+        self.packets_empty = 0
+        """Packets without payload, or of padding alone: libopus would take them for lost ones."""
+
+    def add(self, packet: aiortc.rtp.RtpPacket) -> tuple[bool, None]:
+        """Hand on one packet. Answers like aiortc's JitterBuffer: no picture to ask for, no whole frame."""
+        while len(self._statistics) > STREAMS_LIMIT:
+            del self._statistics[next(iter(self._statistics))]
+        self._take(packet.ssrc, packet.sequence_number, packet.timestamp, packet.payload)
+        return False, None
+
+    def _take(self, ssrc: int, sequence_number: int, timestamp: int, payload: bytes) -> None:
+        if not payload:
+            self.packets_empty += 1
+            return
+        self.packets_received += 1
+        self._deliver(RtpPacket(ssrc, sequence_number, timestamp, payload, time.monotonic()))
+
+
+def tap(receiver: aiortc.RTCRtpReceiver, deliver: Callable[[RtpPacket], None]) -> RtpTap | None:
+    """Give every packet of ``receiver`` that has sound in it to ``deliver``, in the event loop's thread.
+
+    The payload is of the codec that was negotiated. Duplicates do not come (SRTP refuses them); anything
+    else may: late, reordered, another SSRC. What ``deliver`` raises ends the connection. None if this aiortc
+    is not known: then sound comes out of the public track.
+    """
+    if not _is_known(receiver):
+        _tell_unknown(aiortc.__version__)
+        return None
+    tap = RtpTap(getattr(receiver, _STATISTICS), deliver)
+    setattr(receiver, _JITTER_BUFFER, tap)
+    return tap
+
+
+def _is_known(receiver: aiortc.RTCRtpReceiver) -> bool:
+    """Whether the jitter buffer is asked and answers as it does in aiortc 1.16."""
+    add = getattr(getattr(receiver, _JITTER_BUFFER, None), "add", None)
+    if add is None or not isinstance(getattr(receiver, _STATISTICS, None), dict):
+        return False
+    try:
+        types = typing.get_type_hints(add)
+    except (NameError, TypeError):
+        return False
+    answer = typing.get_args(types.pop("return", None))
+    return types == {"packet": aiortc.rtp.RtpPacket} and len(answer) == 2 and answer[0] is bool
+
+
+@functools.cache
+def _tell_unknown(version: str) -> None:
+    """Say it once in the life of the process: sessions come and go, the library stays."""
+    logger.warning(
+        "aiortc %s is not known from the inside: sound comes through its own receiver, at least 80 ms later "
+        "and with every lost packet to be heard; install aiortc 1.16 to have it directly",
+        version,
+    )

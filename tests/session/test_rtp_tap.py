@@ -1,0 +1,278 @@
+"""The server's sound as packets: real WebRTC over loopback, the other side's packets written by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import aiortc.rtp
+import pytest
+from aiortc import RTCRtpReceiver
+from aiortc.jitterbuffer import JitterBuffer
+from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack
+
+from edge_agent.audio.opus import OpusDecoder
+from edge_agent.core.faults import FaultKind
+from edge_agent.session import rtp_tap
+from tests.session.bench import PACKET_SAMPLES, Bench, loudness
+from tests.session.peer_server import PeerServer, Tone, eventually
+
+OPUS = 96
+"""The payload type that our offer gives to Opus."""
+
+
+class Silent(MediaStreamTrack):
+    """A track that never has anything, so that a test sends all the packets."""
+
+    kind = "audio"
+
+    async def recv(self) -> Any:
+        await asyncio.Event().wait()
+
+
+class Wire:
+    """Sends packets of any kind as the server."""
+
+    def __init__(self, server: PeerServer) -> None:
+        self._sender: Any = server.call.connection.getSenders()[0]
+        self.ssrc = int(self._sender._ssrc)
+
+    async def send(self, sequence_number: int, payload: bytes = b"sound", **fields: Any) -> None:
+        """Send one RTP packet of 20 ms, after ``sequence_number`` others."""
+        padding_size = fields.pop("padding_size", 0)
+        packet = aiortc.rtp.RtpPacket(
+            payload_type=fields.pop("payload_type", OPUS),
+            sequence_number=sequence_number % 2**16,
+            timestamp=sequence_number * PACKET_SAMPLES % 2**32,
+            ssrc=fields.pop("ssrc", self.ssrc),
+            payload=payload,
+        )
+        packet.padding_size = padding_size
+        assert not fields
+        await self.send_raw(packet.serialize())
+
+    async def send_raw(self, packet: bytes) -> None:
+        """Send anything that SRTP takes."""
+        await self._sender.transport._send_rtp(packet)
+
+    def reported(self, name: str) -> float:
+        """Return what the newest receiver report said about our stream."""
+        stats = self._sender._RTCRtpSender__stats
+        reports = [one for one in stats.values() if one.type == "remote-inbound-rtp"]
+        return float(getattr(reports[0], name)) if reports else math.nan
+
+
+async def started(server: PeerServer) -> tuple[Bench, Wire]:
+    """Return a session that is up, with a server that sends no sound of its own."""
+    server.track = Silent
+    bench = Bench(server)
+    await bench.up()
+    return bench, Wire(server)
+
+
+def receiver_of(bench: Bench) -> Any:
+    """Return aiortc's receiver inside a session."""
+    transport: Any = bench.session._transport
+    return transport._peer._connection.getReceivers()[0]
+
+
+@pytest.fixture
+def unknown_aiortc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let aiortc look as if its jitter buffer had another name."""
+    rtp_tap._tell_unknown.cache_clear()
+    monkeypatch.setattr(rtp_tap, "_JITTER_BUFFER", "_RTCRtpReceiver__playout_buffer")
+    yield
+    rtp_tap._tell_unknown.cache_clear()
+
+
+async def test_packets_come_as_they_were_sent_and_decode(server: PeerServer) -> None:
+    server.track = Tone
+    bench = Bench(server)
+    await bench.up()
+    packets = bench.sound.packets
+    await eventually(lambda: len(packets) >= 20)
+    await bench.session.hang_up()
+    first = packets[0]
+    for index, packet in enumerate(packets[:20]):
+        assert packet.ssrc == first.ssrc
+        assert packet.sequence_number == first.sequence_number + index
+        assert packet.timestamp == (first.timestamp + index * PACKET_SAMPLES) % 2**32
+        assert packet.arrived_at >= first.arrived_at
+    decoder = OpusDecoder()
+    assert loudness(b"".join(decoder.decode(packet.payload) for packet in packets)) > 5000
+    assert bench.session.counters.sound_packets_received == len(packets)
+    assert bench.sound.blocks == []
+
+
+async def test_order_gaps_and_wraps_are_handed_on(server: PeerServer) -> None:
+    bench, wire = await started(server)
+    sent = [65_533, 65_535, 65_534, 65_538, 65_536]
+    for number in sent:
+        await wire.send(number, str(number).encode())
+    await eventually(lambda: len(bench.sound.packets) == len(sent))
+    await bench.session.hang_up()
+    assert [packet.sequence_number for packet in bench.sound.packets] == [n % 2**16 for n in sent]
+    assert [packet.payload for packet in bench.sound.packets] == [str(n).encode() for n in sent]
+    assert {packet.ssrc for packet in bench.sound.packets} == {wire.ssrc}
+
+
+async def test_another_source_is_handed_on(server: PeerServer) -> None:
+    bench, wire = await started(server)
+    for number in range(3):
+        await wire.send(number)
+        await wire.send(7000 + number, ssrc=12345)
+    await eventually(lambda: len(bench.sound.packets) == 6)
+    await bench.session.hang_up()
+    assert [packet.ssrc for packet in bench.sound.packets] == [wire.ssrc, 12345] * 3
+
+
+async def test_packets_without_sound_are_counted_and_kept_back(server: PeerServer) -> None:
+    bench, wire = await started(server)
+    await wire.send(0)
+    await wire.send(1, b"")
+    await wire.send(2, b"", padding_size=20)
+    await wire.send(3, padding_size=20)
+    await eventually(lambda: len(bench.sound.packets) == 2)
+    counters = bench.session.counters
+    await bench.session.hang_up()
+    assert [packet.sequence_number for packet in bench.sound.packets] == [0, 3]
+    assert {packet.payload for packet in bench.sound.packets} == {b"sound"}
+    assert (counters.sound_packets_received, counters.sound_packets_empty) == (2, 2)
+
+
+async def test_garbage_is_dropped(server: PeerServer) -> None:
+    bench, wire = await started(server)
+    header = bytes([0x80, OPUS, 0, 1, 0, 0, 0, 0]) + wire.ssrc.to_bytes(4)
+    await wire.send(0)
+    await wire.send(1, payload_type=13)
+    await wire.send(2, payload_type=111)
+    await wire.send(3, padding_size=4)
+    await wire.send_raw(bytes([0xA0]) + header[1:3] + b"\x04" + header[4:] + b"sound\xff")  # padding > packet
+    await wire.send_raw(header[:3] + b"\x05" + header[4:] + b"sound")
+    await eventually(lambda: len(bench.sound.packets) == 3)
+    assert bench.session.counters.sound_packets_empty == 0
+    await bench.session.hang_up()
+    assert [packet.sequence_number for packet in bench.sound.packets] == [0, 3, 5]
+
+
+async def test_server_is_told_of_loss_and_jitter(server: PeerServer) -> None:
+    bench, wire = await started(server)
+    for number in range(200):
+        if number % 10 != 5:
+            await wire.send(number)
+    await eventually(lambda: wire.reported("packetsLost") == 20)
+    assert wire.reported("jitter") > 100  # sent at once, but 20 ms apart by their timestamps
+    report = await receiver_of(bench).getStats()
+    await bench.session.hang_up()
+    (inbound,) = [one for one in report.values() if one.type == "inbound-rtp"]
+    assert (inbound.packetsReceived, inbound.packetsLost) == (180, 20)
+    assert len(bench.sound.packets) == 180
+
+
+async def test_only_the_newest_sources_are_reported_on(server: PeerServer) -> None:
+    bench, wire = await started(server)
+    for ssrc in range(1, 301):
+        await wire.send(ssrc, ssrc=ssrc)
+    await eventually(lambda: len(bench.sound.packets) == 300)
+    statistics = receiver_of(bench)._RTCRtpReceiver__remote_streams
+    assert list(statistics) == [297, 298, 299, 300]
+    await bench.session.hang_up()
+
+
+async def test_nothing_of_aiortc_grows_behind_the_tap(server: PeerServer) -> None:
+    bench, wire = await started(server)
+    receiver = receiver_of(bench)
+    sent = 0
+
+    def all_arrived() -> bool:
+        return len(bench.sound.packets) == sent
+
+    while sent < 5000:
+        for _ in range(50):  # a socket's buffer holds a few hundred
+            await wire.send(sent)
+            sent += 1
+        await eventually(all_arrived)
+    assert receiver._RTCRtpReceiver__decoder_queue.qsize() == 0
+    assert receiver.track._queue.qsize() == 0
+    assert receiver.transport.transport._connection._queue.qsize() == 0
+    await bench.session.hang_up()
+
+
+async def test_track_still_ends_the_session(server: PeerServer) -> None:
+    bench, wire = await started(server)
+    await wire.send(0)
+    await eventually(lambda: bench.sound.packets)
+    await server.call.connection.getSenders()[0].stop()  # RTCP BYE
+    fault = await bench.fault()
+    assert fault.kind is FaultKind.CLOSED
+    assert "sound ended" in fault.message
+
+
+async def test_unknown_aiortc_plays_the_public_track(
+    server: PeerServer, unknown_aiortc: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.track = Tone
+    bench = Bench(server)
+    await bench.up()
+    await eventually(lambda: len(bench.sound.blocks) >= 20)
+    assert any("decoder" in thread.name for thread in threading.enumerate())
+    await bench.session.hang_up()
+    assert bench.sound.packets == []
+    assert {len(block) for block in bench.sound.blocks} == {PACKET_SAMPLES * 2}
+    assert loudness(b"".join(bench.sound.blocks)) > 5000
+    assert bench.session.counters.sound_packets_received == len(bench.sound.blocks)
+    assert f"aiortc {aiortc.__version__} is not known" in caplog.text
+
+
+async def test_unknown_aiortc_is_told_once(
+    server: PeerServer, unknown_aiortc: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        bench = Bench(server)
+        await bench.up()
+        await bench.session.hang_up()
+    warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len([record for record in warnings if "aiortc" in record.getMessage()]) == 1
+
+
+async def test_unknown_aiortc_still_ends_with_its_track(server: PeerServer, unknown_aiortc: None) -> None:
+    server.track = AudioStreamTrack
+    bench = Bench(server)
+    await bench.up()
+    await eventually(lambda: bench.sound.blocks)
+    await server.call.connection.getSenders()[0].stop()
+    assert (await bench.fault()).kind is FaultKind.CLOSED
+
+
+async def test_unknown_aiortc_does_not_hide_a_fault_of_our_own(
+    server: PeerServer, unknown_aiortc: None
+) -> None:
+    bench = Bench(server)
+    bench.sound.failure = RuntimeError("no loudspeaker")
+    with pytest.raises(RuntimeError, match="no loudspeaker"):
+        await bench.start()
+
+
+@pytest.mark.parametrize(
+    "add",
+    [
+        lambda self, packet, arrived_at: None,
+        lambda self, packet: None,
+    ],
+)
+async def test_another_way_to_ask_the_jitter_buffer_is_not_known(
+    monkeypatch: pytest.MonkeyPatch, add: Any
+) -> None:
+    receiver = _new_receiver()
+    assert rtp_tap._is_known(receiver)
+    monkeypatch.setattr(JitterBuffer, "add", add)
+    assert not rtp_tap._is_known(receiver)
+
+
+def _new_receiver() -> RTCRtpReceiver:
+    connection = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
+    return connection.addTransceiver("audio").receiver
