@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections import deque
-from itertools import islice
 
 WINDOW_EVENTS = 500
 """Ten seconds of packets of 20 ms: long enough for a quantile near the end, short enough to follow a network
@@ -48,6 +47,7 @@ class DelayEstimate:
 
     def __init__(self) -> None:
         self._events: deque[tuple[float, float]] = deque()
+        self._recent: deque[float] = deque(maxlen=RECENT_EVENTS)
         self._highest: list[float] = []
         self._lowest: list[float] = []
         self._last_arrival = -math.inf
@@ -71,7 +71,7 @@ class DelayEstimate:
         now, even if the long run says otherwise."""
         if not self._events:
             return 0.0
-        return max(highest for highest, _ in islice(reversed(self._events), RECENT_EVENTS)) - self._lowest[0]
+        return max(self._recent) - self._lowest[0]
 
     def observe(self, arrived_at: float, media_s: float) -> None:
         """Take one arrival."""
@@ -98,6 +98,7 @@ class DelayEstimate:
         """Forget how long packets take, but for the jitter: the sender's clock was set anew."""
         self._assumed_s = self.target_s
         self._events.clear()
+        self._recent.clear()
         self._highest.clear()
         self._lowest.clear()
 
@@ -106,6 +107,7 @@ class DelayEstimate:
 
     def _extend_event(self, transit_s: float) -> None:
         highest, lowest = self._events.pop()
+        self._recent.pop()
         del self._highest[bisect_left(self._highest, highest)]
         del self._lowest[bisect_left(self._lowest, lowest)]
         lowest = min(lowest, transit_s)
@@ -115,6 +117,7 @@ class DelayEstimate:
 
     def _add_event(self, highest: float, lowest: float) -> None:
         self._events.append((highest, lowest))
+        self._recent.append(highest)
         insort(self._highest, highest)
         insort(self._lowest, lowest)
         if len(self._events) > WINDOW_EVENTS:

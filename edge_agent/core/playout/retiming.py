@@ -34,8 +34,9 @@ OVERSHOOT_SAMPLES = 96
 """2 ms: how far a correction may go beyond the error, for the sake of a whole pitch period."""
 
 PACE = ((0.100, 0.06), (0.040, 0.10), (0.020, 0.25), (0.010, 2.0), (0.005, 10.0))
-"""From how many seconds of error on speech is corrected, and after how many seconds without a silence or another
-correction. A drift of 100 ppm makes 6 ms a minute; what a stall of 300 ms piles up is gone in three seconds."""
+"""From how many seconds of error on speech is corrected, and after how many seconds without a silence or
+another correction. A drift of 100 ppm makes 6 ms a minute; what a stall of 300 ms piles up is gone in three
+seconds."""
 
 
 class Retimer:
