@@ -14,7 +14,6 @@ from typing import ParamSpec
 
 from edge_agent import journal
 from edge_agent.audio.capture import Capture
-from edge_agent.audio.echo import Untouched
 from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.level import FLOOR_DBFS
 from edge_agent.audio.playback import ON_ITS_WAY_S, Playback
@@ -115,7 +114,7 @@ class Appliance:
             self._from_thread(self._from_sound),
             self._from_thread(self._crashed),
             far_end,
-            Untouched(),
+            parts.open_canceller(),
         )
         self._playback = Playback(
             parts.open_output,

@@ -14,6 +14,14 @@ from msgspec import UNSET
 
 from edge_agent.audio.device import DeviceSettings, PcmInput, PcmOutput
 from edge_agent.audio.downlink import Downlink
+from edge_agent.audio.echo import (
+    Cancellation,
+    EchoCanceller,
+    EchoSettings,
+    NoiseSuppression,
+    is_cancelled,
+    open_canceller,
+)
 from edge_agent.audio.machine import Machine, encoding_for, this_machine
 from edge_agent.audio.opus import Application, OpusSettings
 from edge_agent.audio.spec import PcmSpec, open_input, open_output
@@ -75,6 +83,7 @@ class Parts:
     downlink: Downlink
     open_input: Callable[[], PcmInput]
     open_output: Callable[[], PcmOutput]
+    open_canceller: Callable[[], EchoCanceller]
     open_pins: Callable[[], tuple[Factory | None, str]]
     leds: tuple[LedSettings, ...]
     buttons: tuple[ButtonWiring, ...]
@@ -103,22 +112,29 @@ class Parts:
 
 
 def parts_of(config: schema.Config) -> Parts:
-    """Translate a validated configuration. Raises ConfigError when a key can't be found."""
+    """Translate a validated configuration.
+
+    Raises ConfigError when a key can't be found, or echo cancellation that is demanded is not installed.
+    """
     chosen = config.endpoints[0]
     profile = profile_of(chosen)
     wishes = wishes_of(config, chosen)
     endpoint, secrets = _endpoint(chosen, profile)
     devices = DeviceSettings(playout_fill_s=config.sound.playout_fill_ms / 1000)
     source, sink = PcmSpec.parse(config.sound.input), PcmSpec.parse(config.sound.output)
+    echo = EchoSettings(
+        Cancellation(config.sound.echo.cancellation), NoiseSuppression(config.sound.echo.noise_suppression)
+    )
     factory_kind = FactoryKind(config.gpio.factory)
     return Parts(
-        agent_settings=_agent_settings(config, profile, wishes),
+        agent_settings=_agent_settings(config, profile, wishes, echo_is_cancelled=is_cancelled(echo)),
         endpoint=endpoint,
         wishes=wishes,
         uplink=Uplink(_opus(config.sound.opus, this_machine())),
         downlink=Downlink(),
         open_input=lambda: open_input(source, devices),
         open_output=lambda: open_output(sink, devices),
+        open_canceller=lambda: open_canceller(echo),
         open_pins=lambda: open_factory(factory_kind),
         leds=tuple(_led(led) for led in config.leds),
         buttons=tuple(
@@ -167,7 +183,9 @@ def _secret(purpose: str, source: schema.KeySource | None) -> Secret | None:
     return None if source is None else find_secret(purpose, source).secret
 
 
-def _agent_settings(config: schema.Config, profile: Profile, wishes: SessionWishes) -> AgentSettings:
+def _agent_settings(
+    config: schema.Config, profile: Profile, wishes: SessionWishes, *, echo_is_cancelled: bool
+) -> AgentSettings:
     detection = config.session.turn_detection
     listens = not isinstance(detection, schema.NoTurnDetection)
     interrupts = getattr(detection, "interrupt_response", None)
@@ -176,6 +194,7 @@ def _agent_settings(config: schema.Config, profile: Profile, wishes: SessionWish
     return AgentSettings(
         mode=mode,
         duplex=Duplex(config.sound.duplex),
+        echo_is_cancelled=echo_is_cancelled,
         half_duplex_tail_s=config.sound.half_duplex_tail_ms / 1000,
         answer_limit_s=config.conversation.answer_limit_s,
         conversation_idle_limit_s=config.conversation.idle_limit_s,

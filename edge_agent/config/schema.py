@@ -344,6 +344,22 @@ class Opus(_Section, frozen=True):
     dtx: Annotated[bool, Meta(description="Send next to nothing while it is quiet.")] = False
 
 
+class Echo(_Section, frozen=True):
+    """Taking the loudspeaker's sound out of the microphone's."""
+
+    cancellation: Annotated[
+        Literal["auto", "software", "hardware", "off"],
+        Meta(
+            description="software: WebRTC's echo canceller, from the extra aec; hardware: the device or the "
+            "sound server does it; auto: software if it is installed, else off."
+        ),
+    ] = "auto"
+    noise_suppression: Annotated[
+        Literal["none", "low", "moderate", "high", "very-high"],
+        Meta(description="Software: how strongly steady noise is reduced while the loudspeaker sounds."),
+    ] = "none"
+
+
 class Sound(_Section, frozen=True):
     """Microphone and loudspeaker."""
 
@@ -367,6 +383,9 @@ class Sound(_Section, frozen=True):
             description="How much sound the loudspeaker's card holds: its delay, its reserve against gaps.",
         ),
     ] = 30
+    echo: Annotated[Echo, Meta(description="Taking the loudspeaker's sound out of the microphone's.")] = (
+        Echo()
+    )
     opus: Annotated[Opus, Meta(description="How the microphone's sound is encoded.")] = Opus()
 
 
