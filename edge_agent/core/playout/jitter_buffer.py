@@ -12,13 +12,21 @@ import enum
 import math
 from typing import Protocol
 
-from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_SAMPLES, SAMPLE_BYTES, SAMPLE_RATE_HZ, SILENCE
+from edge_agent.core.pcm import (
+    BYTES_PER_S,
+    PERIOD_BYTES,
+    PERIOD_SAMPLES,
+    SAMPLE_BYTES,
+    SAMPLE_RATE_HZ,
+    SILENCE,
+)
 from edge_agent.core.playout.delay import DelayEstimate
 from edge_agent.core.playout.opus_toc import LARGEST_DTX_BYTES
 from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.core.playout.packet_buffer import PacketBuffer, WaitingPacket
-from edge_agent.core.playout.retiming import SILENCE_TOLERANCE_S, Retimer
-from edge_agent.core.playout.samples import SEARCHED_SAMPLES, fade_to_silence, is_audible
+from edge_agent.core.playout.pull_clock import PullClock
+from edge_agent.core.playout.retiming import SHORTENABLE_SAMPLES, SILENCE_TOLERANCE_S, Retimer
+from edge_agent.core.playout.samples import fade_to_silence, is_audible
 from edge_agent.core.playout.statistics import PlayoutStatistics
 from edge_agent.errors import IllegalTransition
 
@@ -70,6 +78,7 @@ class JitterBuffer:
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
+        self._clock = PullClock()
         self._delay = DelayEstimate()
         self._packets = PacketBuffer()
         self._phase = Phase.SILENT
@@ -112,14 +121,8 @@ class JitterBuffer:
 
     def pull(self, now: float) -> bytes:
         """Return what is to be played now: a period, more or less; SILENCE itself when nothing is due."""
-        if self._phase is Phase.SILENT and self._head_is_due(now):
-            self._start()
-        block = self._next_block(now) if self._phase is not Phase.SILENT else b""
-        if not block:
-            self._was_audible = False
-            return self._comfort_noise() if self._is_in_dtx else SILENCE
-        self._was_audible = is_audible(block)
-        self._count(block)
+        block = self._block(self._clock.at(now))
+        self._clock.played(len(block) / BYTES_PER_S)
         return block
 
     def flush(self, now: float, ignore_s: float) -> None:
@@ -136,6 +139,18 @@ class JitterBuffer:
         self._fall_silent()
 
     # -- what happens next -------------------------------------------------------------------------
+
+    def _block(self, now: float) -> bytes:
+        if self._phase is Phase.SILENT and self._head_is_due(now):
+            self._start()
+        block = self._next_block(now) if self._phase is not Phase.SILENT else b""
+        if not block:
+            self._was_audible = False
+            return self._comfort_noise() if self._is_in_dtx else SILENCE
+        self._was_audible = is_audible(block)
+        self._retimer.played(block)
+        self._count(block)
+        return block
 
     def _next_block(self, now: float) -> bytes:
         """Return the next block, b"" if there is none."""
@@ -237,20 +252,20 @@ class JitterBuffer:
         return error_s if error_s < 0 else max(0.0, min(error_s, delay_s - self._delay.recent_peak_s))
 
     def _retime_speech(self, pcm: bytes, error_s: float, now: float) -> bytes:
-        ahead_samples = SEARCHED_SAMPLES - PERIOD_SAMPLES
-        if not self._retimer.is_due(error_s, now) or not self._look_ahead(ahead_samples, now):
+        if not self._retimer.is_due(error_s, now):
             return pcm
-        ahead_bytes = ahead_samples * SAMPLE_BYTES
-        searched = pcm + bytes(self._pcm[:ahead_bytes])
-        retimed = self._retimer.speech(searched, error_s, now)
-        if retimed is searched:
+        if error_s < 0:
+            return self._retimer.longer(pcm, error_s, now)
+        more_bytes = SHORTENABLE_SAMPLES * SAMPLE_BYTES - len(pcm)
+        if not self._look_ahead(more_bytes, now):
             return pcm
-        del self._pcm[:ahead_bytes]
-        return retimed
+        pcm += self._pcm[:more_bytes]
+        del self._pcm[:more_bytes]
+        return self._retimer.shorter(pcm, error_s, now)
 
-    def _look_ahead(self, samples: int, now: float) -> bool:
-        """Decode what follows without a gap until ``samples`` are there; False if they are not."""
-        while len(self._pcm) < samples * SAMPLE_BYTES:
+    def _look_ahead(self, n_bytes: int, now: float) -> bool:
+        """Decode what follows without a gap until ``n_bytes`` are there; False if they are not."""
+        while len(self._pcm) < n_bytes:
             head = self._packets.head
             if head is None or head.timestamp != self._position:
                 return False

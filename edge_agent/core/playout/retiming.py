@@ -6,20 +6,20 @@ seldom as the delay allows (WSOLA, as in WebRTC's NetEQ).
 
 from __future__ import annotations
 
-import math
+import audioop
 
 from edge_agent.core.pcm import PERIOD_SAMPLES, SAMPLE_BYTES, SAMPLE_RATE_HZ
 from edge_agent.core.playout.samples import (
-    LONGEST_LAG_SAMPLES,
-    SHORTEST_LAG_SAMPLES,
+    COMPARED_SAMPLES,
+    SEARCHED_SAMPLES,
     mirrored,
     repetition,
     splice,
 )
 from edge_agent.core.playout.statistics import PlayoutStatistics
 
-SILENCE_TOLERANCE_S = 0.001
-"""Silence is corrected from this error on: less is within what a thread's wake-up varies."""
+SILENCE_TOLERANCE_S = 0.0005
+"""Silence is corrected from this error on: half of the target's smallest margin."""
 
 SHORTEST_BLOCK_SAMPLES = 240
 """5 ms: what is left of a period of silence, so that the playback thread is not driven wild."""
@@ -30,13 +30,23 @@ LONGEST_INSERTION_SAMPLES = 480
 LIKENESS_NEEDED = 0.85
 """Two pitch periods that are this alike can be joined without being heard (NetEQ asks for 0.9)."""
 
-OVERSHOOT_SAMPLES = 96
-"""2 ms: how far a correction may go beyond the error, for the sake of a whole pitch period."""
+OVERSHOOT_SAMPLES = 360
+"""7.5 ms: how far sound that is played too early may be lengthened beyond the error, for the sake of a whole
+pitch period. Sound that is played too late is never shortened beyond it: the next packet would be late."""
 
-PACE = ((0.100, 0.06), (0.040, 0.10), (0.020, 0.25), (0.010, 2.0), (0.005, 10.0))
+PACE = ((0.100, 0.06), (0.040, 0.10), (0.020, 0.25), (0.010, 2.0))
 """From how many seconds of error on speech is corrected, and after how many seconds without a silence or
-another correction. A drift of 100 ppm makes 6 ms a minute; what a stall of 300 ms piles up is gone in three
-seconds."""
+another correction. What a stall of 300 ms piles up is gone in three seconds."""
+
+PATIENCE_S = 10.0
+LARGEST_LATENESS_S = 0.008
+LARGEST_EARLINESS_S = 0.0005
+"""Smaller errors wait for a silence, but not for ever: a drift of 100 ppm makes 6 ms a minute. Too late costs
+no more than those milliseconds; too early and the next packet is missed."""
+
+
+SHORTENABLE_SAMPLES = 2 * PERIOD_SAMPLES
+"""What it takes to leave out the longest pitch period: two periods."""
 
 
 class Retimer:
@@ -46,6 +56,7 @@ class Retimer:
         self._statistics = statistics
         self._calm_at: float | None = None
         """When there was a silence, in which more could have been corrected, or a correction."""
+        self._history = bytes(SEARCHED_SAMPLES * SAMPLE_BYTES)
 
     def silence(self, pcm: bytes, error_s: float, now: float) -> bytes:
         """Return an inaudible period with some milliseconds less or more."""
@@ -64,19 +75,36 @@ class Retimer:
         """Return whether speech is to be corrected: the error is large, and the last time long enough ago."""
         if self._calm_at is None:
             self._calm_at = now
-        pace_s = next((pace_s for wrong_s, pace_s in PACE if abs(error_s) >= wrong_s), math.inf)
-        return now - self._calm_at >= pace_s
+        calm_s = now - self._calm_at
+        if any(abs(error_s) >= wrong_s and calm_s >= pace_s for wrong_s, pace_s in PACE):
+            return True
+        return calm_s >= PATIENCE_S and not -LARGEST_EARLINESS_S < error_s < LARGEST_LATENESS_S
 
-    def speech(self, pcm: bytes, error_s: float, now: float) -> bytes:
-        """Return SEARCHED_SAMPLES of speech with one pitch period less or more; as they are if none fits."""
-        wrong_samples = round(abs(error_s) * SAMPLE_RATE_HZ) + OVERSHOOT_SAMPLES
-        lag, likeness = repetition(pcm, min(LONGEST_LAG_SAMPLES, max(SHORTEST_LAG_SAMPLES, wrong_samples)))
+    def played(self, block: bytes) -> None:
+        """Remember what was played last: speech is compared with it."""
+        self._history = (self._history + block)[-SEARCHED_SAMPLES * SAMPLE_BYTES :]
+
+    def shorter(self, pcm: bytes, error_s: float, now: float) -> bytes:
+        """Return SHORTENABLE_SAMPLES of speech with a pitch period less; as they are if none fits."""
+        before = self._history[-COMPARED_SAMPLES * SAMPLE_BYTES :]
+        lag, likeness = repetition(before + pcm, round(error_s * SAMPLE_RATE_HZ))
         if likeness < LIKENESS_NEEDED:
             return pcm
+        self._corrected(now)
+        self._statistics.removed_samples_for_acceleration += lag
+        return splice(pcm, 0, lag)
+
+    def longer(self, pcm: bytes, error_s: float, now: float) -> bytes:
+        """Return a period of speech after a pitch period that is played again; as it is if none fits."""
+        longest_lag = round(-error_s * SAMPLE_RATE_HZ) + OVERSHOOT_SAMPLES
+        lag, likeness = repetition(audioop.reverse(self._history, SAMPLE_BYTES), longest_lag)
+        if likeness < LIKENESS_NEEDED:
+            return pcm
+        self._corrected(now)
+        self._statistics.inserted_samples_for_deceleration += lag
+        lag_bytes = lag * SAMPLE_BYTES
+        return splice(self._history[-lag_bytes:] + pcm, lag, 0)[lag_bytes:]
+
+    def _corrected(self, now: float) -> None:
         self._calm_at = now
         self._statistics.audible_corrections += 1
-        if error_s > 0:
-            self._statistics.removed_samples_for_acceleration += lag
-            return splice(pcm, 0, lag)
-        self._statistics.inserted_samples_for_deceleration += lag
-        return splice(pcm, lag, 0)

@@ -21,11 +21,13 @@ SHORTEST_LAG_SAMPLES = 120
 LONGEST_LAG_SAMPLES = 720
 """15 ms, the pitch of a very low one (67 Hz); WebRTC's NetEQ searches the same range."""
 
-_COMPARED_SAMPLES = 480
+COMPARED_SAMPLES = 480
+"""10 ms: how much of the sound has to be alike."""
+
 _DECIMATION = 4
 """The search compares every fourth sample: pitch lies far below 6 kHz, and it costs a sixteenth."""
 
-SEARCHED_SAMPLES = LONGEST_LAG_SAMPLES + _COMPARED_SAMPLES
+SEARCHED_SAMPLES = LONGEST_LAG_SAMPLES + COMPARED_SAMPLES
 """What :func:`repetition` looks at: 25 ms."""
 
 
@@ -42,12 +44,12 @@ def is_audible(pcm: bytes) -> bool:
 def repetition(pcm: bytes, longest_lag_samples: int) -> tuple[int, float]:
     """Return after how many samples the beginning of ``pcm`` comes most nearly again, and how nearly.
 
-    ``pcm`` holds SEARCHED_SAMPLES; the lag lies between SHORTEST_LAG_SAMPLES and ``longest_lag_samples``; the
-    likeness is the normalised correlation, -1 to 1.
+    ``pcm`` holds SEARCHED_SAMPLES at least. The lag lies between SHORTEST_LAG_SAMPLES and the lesser of
+    ``longest_lag_samples`` and LONGEST_LAG_SAMPLES; the likeness is the normalised correlation, -1 to 1.
     """
     coarse = array("h", pcm)[::_DECIMATION]
-    shortest, compared = SHORTEST_LAG_SAMPLES // _DECIMATION, _COMPARED_SAMPLES // _DECIMATION
-    longest = max(shortest, longest_lag_samples // _DECIMATION)
+    shortest, compared = SHORTEST_LAG_SAMPLES // _DECIMATION, COMPARED_SAMPLES // _DECIMATION
+    longest = max(shortest, min(LONGEST_LAG_SAMPLES, longest_lag_samples) // _DECIMATION)
     pattern = coarse[:compared].tobytes()
     lag, _ = audioop.findfit(coarse[shortest : longest + compared].tobytes(), pattern)
     again = coarse[shortest + lag : shortest + lag + compared].tobytes()
