@@ -6,7 +6,7 @@ import math
 import threading
 
 from edge_agent.audio.opus import OpusDecoder, OpusError
-from edge_agent.core.pcm import PERIOD_BYTES, SILENCE, PcmQueue
+from edge_agent.core.pcm import PERIOD_BYTES, SAMPLE_BYTES, SILENCE, PcmQueue
 from edge_agent.core.playout.jitter_buffer import JitterBuffer
 from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.core.playout.queued import QueuedPlayout
@@ -14,6 +14,9 @@ from edge_agent.core.playout.statistics import PlayoutStatistics
 
 QUEUE_LIMIT_PERIODS = 40
 """400 ms of decoded sound may wait for the loudspeaker: a server paces its sound, more than that is old."""
+
+CONCEALMENT_STEP_SAMPLES = 120
+"""2.5 ms: what libopus conceals is a multiple of it (documentation of ``opus_decode``)."""
 
 
 class Downlink:
@@ -76,16 +79,18 @@ class _Decoder:
         try:
             return self._opus.decode(payload)
         except OpusError:
-            return self._opus.conceal(samples)
+            return self.conceal(samples)
 
     def recover(self, next_payload: bytes, samples: int) -> bytes:
         try:
             return self._opus.recover(next_payload, samples)
         except OpusError:
-            return self._opus.conceal(samples)
+            return self.conceal(samples)
 
     def conceal(self, samples: int) -> bytes:
-        return self._opus.conceal(samples)
+        # libopus conceals in steps of 2.5 ms only.
+        steps = math.ceil(samples / CONCEALMENT_STEP_SAMPLES)
+        return self._opus.conceal(steps * CONCEALMENT_STEP_SAMPLES)[: samples * SAMPLE_BYTES]
 
     def reset(self) -> None:
         self._opus = OpusDecoder()

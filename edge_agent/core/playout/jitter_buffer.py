@@ -224,8 +224,7 @@ class JitterBuffer:
         lost = head.sequence - self._sequence - 1
         concealable = min(lost * head.duration, LONGEST_BRIDGE_SAMPLES)
         if gap_samples > concealable:
-            self._fall_silent()  # a pause of the sender, or a hole too long to fill
-            return False
+            return self._bridge()  # a pause of the sender as well, or a hole too long to fill
         self._close_gap(head, gap_samples)
         return True
 
