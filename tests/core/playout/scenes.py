@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -20,6 +21,9 @@ CELT_2_5_MS, CELT_5_MS = 16 << 3, 17 << 3
 """First bytes of packets with one frame (RFC 6716 table 2)."""
 
 PACKET_S = 0.020
+FIRST_PULL_S = 0.004
+"""When the device begins: packets of a sender that begins at 0 arrive between two pulls."""
+
 PITCH_SAMPLES = 240
 """200 Hz, the pitch of the voice in these scenes."""
 
@@ -160,10 +164,11 @@ class Scene:
     def __init__(self, device_ppm: float = 0.0, sound: Callable[[int, int], bytes] = voice) -> None:
         self.decoder = FakeDecoder(sound)
         self.buffer = JitterBuffer(self.decoder)
-        self.now = 0.0
+        self.now = FIRST_PULL_S
         self.played: list[Played] = []
-        self._sample_s = (1 + device_ppm * 1e-6) / SAMPLE_RATE_HZ
-        self._coming: list[RtpPacket] = []
+        self._rate_hz = SAMPLE_RATE_HZ / (1 + device_ppm * 1e-6)
+        self._played_samples = 0
+        self._coming: deque[RtpPacket] = deque()
 
     @property
     def pending_samples(self) -> int:
@@ -172,18 +177,19 @@ class Scene:
 
     def play(self, packets: Iterable[RtpPacket], until: float) -> None:
         """Let packets arrive, each at its time, and the device pull whenever it has played a block."""
-        self._coming = sorted([*self._coming, *packets], key=lambda packet: packet.arrived_at, reverse=True)
+        self._coming = deque(sorted([*self._coming, *packets], key=lambda packet: packet.arrived_at))
         while self.now < until:
             self.step()
 
     def step(self) -> Played:
         """Let the device pull once, after all that has arrived by now."""
-        while self._coming and self._coming[-1].arrived_at <= self.now:
-            self.buffer.insert(self._coming.pop())
+        while self._coming and self._coming[0].arrived_at <= self.now:
+            self.buffer.insert(self._coming.popleft())
         self.decoder.now = self.now
         played = Played(self.now, self.buffer.pull(self.now), self.buffer.phase)
         self.played.append(played)
-        self.now += played.samples * self._sample_s
+        self._played_samples += played.samples
+        self.now = FIRST_PULL_S + self._played_samples / self._rate_hz
         return played
 
     def calls(self, *whats: str, since: float = 0.0) -> list[Call]:

@@ -5,18 +5,23 @@ from array import array
 
 import pytest
 
-from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_SAMPLES, SILENCE
+from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_SAMPLES, SAMPLE_RATE_HZ, SILENCE
 from edge_agent.core.playout.retiming import (
+    LARGEST_EARLINESS_S,
+    LARGEST_LATENESS_S,
     LONGEST_INSERTION_SAMPLES,
     PACE,
+    PATIENCE_S,
+    SHORTENABLE_SAMPLES,
     SHORTEST_BLOCK_SAMPLES,
+    SILENCE_TOLERANCE_S,
     Retimer,
 )
-from edge_agent.core.playout.samples import LONGEST_LAG_SAMPLES, SEARCHED_SAMPLES
+from edge_agent.core.playout.samples import LONGEST_LAG_SAMPLES
 from edge_agent.core.playout.statistics import PlayoutStatistics
 from tests.core.playout.scenes import PITCH_SAMPLES, voice
 
-SPEECH = voice(0, SEARCHED_SAMPLES)
+SPOKEN_SAMPLES = 10 * PERIOD_SAMPLES
 
 
 @pytest.fixture
@@ -29,11 +34,19 @@ def retimer(statistics: PlayoutStatistics) -> Retimer:
     return Retimer(statistics)
 
 
+@pytest.fixture
+def speaking(retimer: Retimer) -> Retimer:
+    """A retimer in the middle of speech."""
+    for n in range(10):
+        retimer.played(voice(n * PERIOD_SAMPLES, PERIOD_SAMPLES))
+    return retimer
+
+
 def samples(pcm: bytes) -> int:
     return len(pcm) // 2
 
 
-@pytest.mark.parametrize("error_s", [-0.0005, 0.0, 0.0005])
+@pytest.mark.parametrize("error_s", [-SILENCE_TOLERANCE_S, 0.0, SILENCE_TOLERANCE_S])
 def test_silence_that_is_in_time_stays(retimer: Retimer, error_s: float) -> None:
     assert retimer.silence(SILENCE, error_s, now=10.0) is SILENCE
 
@@ -70,37 +83,59 @@ def test_correcting_silence_is_not_audible(retimer: Retimer, statistics: Playout
     assert statistics.audible_corrections == 0
 
 
-@pytest.mark.parametrize(("error_s", "change"), [(0.020, -1), (-0.020, 1)])
-def test_speech_is_corrected_by_whole_pitch_periods(
-    retimer: Retimer, statistics: PlayoutStatistics, error_s: float, change: int
+@pytest.mark.parametrize("error_s", [0.006, 0.020, 0.300])
+def test_late_speech_is_shortened_by_whole_pitch_periods(
+    speaking: Retimer, statistics: PlayoutStatistics, error_s: float
 ) -> None:
-    corrected = retimer.speech(SPEECH, error_s, now=10.0)
-    changed = change * (samples(corrected) - SEARCHED_SAMPLES)
-    assert changed in range(PITCH_SAMPLES, LONGEST_LAG_SAMPLES + 1, PITCH_SAMPLES)
-    counted = (statistics.removed_samples_for_acceleration, statistics.inserted_samples_for_deceleration)
-    assert counted == ((changed, 0) if error_s > 0 else (0, changed))
-    assert statistics.audible_corrections == 1
-    assert corrected == voice(0, samples(corrected))  # nothing of it is heard
+    shorter = speaking.shorter(voice(SPOKEN_SAMPLES, SHORTENABLE_SAMPLES), error_s, now=10.0)
+    removed = SHORTENABLE_SAMPLES - samples(shorter)
+    assert removed in range(PITCH_SAMPLES, LONGEST_LAG_SAMPLES + 1, PITCH_SAMPLES)
+    assert removed <= error_s * SAMPLE_RATE_HZ
+    assert shorter == voice(SPOKEN_SAMPLES, samples(shorter))  # nothing of it is heard
+    assert statistics.removed_samples_for_acceleration == removed
+    assert (statistics.audible_corrections, statistics.inserted_samples_for_deceleration) == (1, 0)
 
 
-def test_what_does_not_come_again_stays_as_it_is(retimer: Retimer, statistics: PlayoutStatistics) -> None:
+@pytest.mark.parametrize("error_s", [-0.003, -0.020, -0.300])
+def test_early_speech_is_lengthened_by_whole_pitch_periods(
+    speaking: Retimer, statistics: PlayoutStatistics, error_s: float
+) -> None:
+    longer = speaking.longer(voice(SPOKEN_SAMPLES, PERIOD_SAMPLES), error_s, now=10.0)
+    inserted = samples(longer) - PERIOD_SAMPLES
+    assert inserted in range(PITCH_SAMPLES, LONGEST_LAG_SAMPLES + 1, PITCH_SAMPLES)
+    assert longer == voice(SPOKEN_SAMPLES, samples(longer))
+    assert statistics.inserted_samples_for_deceleration == inserted
+    assert (statistics.audible_corrections, statistics.removed_samples_for_acceleration) == (1, 0)
+
+
+def test_what_does_not_come_again_stays_as_it_is(speaking: Retimer, statistics: PlayoutStatistics) -> None:
     chance = random.Random(1)
-    noise = array("h", (chance.randrange(-9_000, 9_000) for _ in range(SEARCHED_SAMPLES))).tobytes()
-    assert retimer.speech(noise, 0.050, now=10.0) is noise
+    noise = array("h", (chance.randrange(-9_000, 9_000) for _ in range(SHORTENABLE_SAMPLES))).tobytes()
+    speaking.played(noise)
+    assert speaking.shorter(noise, 0.050, now=10.0) == noise
+    assert speaking.longer(noise[:PERIOD_BYTES], -0.050, now=10.0) == noise[:PERIOD_BYTES]
     assert statistics == PlayoutStatistics()
 
 
-def test_a_correction_does_not_go_far_beyond_the_error(retimer: Retimer) -> None:
-    corrected = retimer.speech(SPEECH, 0.006, now=10.0)
-    assert samples(corrected) == SEARCHED_SAMPLES - PITCH_SAMPLES
+def test_before_anything_was_played_nothing_is_corrected(
+    retimer: Retimer, statistics: PlayoutStatistics
+) -> None:
+    pcm = voice(0, SHORTENABLE_SAMPLES)
+    assert retimer.shorter(pcm, 0.050, now=10.0) == pcm
+    assert retimer.longer(pcm[:PERIOD_BYTES], -0.050, now=10.0) == pcm[:PERIOD_BYTES]
+    assert statistics.audible_corrections == 0
 
 
-def test_speech_is_left_alone_while_the_error_is_small(retimer: Retimer) -> None:
-    smallest_s, longest_pace_s = PACE[-1]
-    assert not retimer.is_due(smallest_s, now=10.0)
-    assert not retimer.is_due(smallest_s * 0.99, now=10_000.0)
-    assert retimer.is_due(smallest_s, now=10.1 + longest_pace_s)
-    assert retimer.is_due(-smallest_s, now=10.1 + longest_pace_s)
+@pytest.mark.parametrize("error_s", [-LARGEST_EARLINESS_S * 0.99, 0.0, LARGEST_LATENESS_S * 0.99])
+def test_speech_is_left_alone_while_the_error_is_small(speaking: Retimer, error_s: float) -> None:
+    assert not speaking.is_due(error_s, now=10_000.0)
+
+
+@pytest.mark.parametrize("error_s", [-LARGEST_EARLINESS_S, LARGEST_LATENESS_S])
+def test_a_larger_one_waits_for_a_silence_but_not_for_ever(retimer: Retimer, error_s: float) -> None:
+    retimer.silence(SILENCE, 0.0, now=10.0)
+    assert not retimer.is_due(error_s, now=10.0 + PATIENCE_S * 0.99)
+    assert retimer.is_due(error_s, now=10.0 + PATIENCE_S * 1.01)
 
 
 @pytest.mark.parametrize("error_s", [-0.500, -0.020, 0.010, 0.500])
@@ -109,19 +144,20 @@ def test_the_first_speech_ever_is_not_corrected_at_once(retimer: Retimer, error_
 
 
 @pytest.mark.parametrize(("error_s", "pace_s"), PACE)
+@pytest.mark.parametrize("sign", [-1, 1])
 def test_the_larger_the_error_the_sooner_the_next_correction(
-    retimer: Retimer, error_s: float, pace_s: float
+    speaking: Retimer, sign: int, error_s: float, pace_s: float
 ) -> None:
-    retimer.speech(SPEECH, error_s, now=10.0)
-    assert not retimer.is_due(error_s, now=10.0 + pace_s * 0.99)
-    assert retimer.is_due(error_s, now=10.0 + pace_s * 1.01)
+    speaking.shorter(voice(SPOKEN_SAMPLES, SHORTENABLE_SAMPLES), 0.020, now=10.0)
+    assert not speaking.is_due(sign * error_s, now=10.0 + pace_s * 0.99)
+    assert speaking.is_due(sign * error_s, now=10.0 + pace_s * 1.01)
 
 
 def test_speech_with_pauses_is_left_to_the_pauses(retimer: Retimer) -> None:
-    error_s, pace_s = PACE[-1]
-    for second in range(60):
-        retimer.silence(SILENCE, error_s, now=10.0 + second * 0.9 * pace_s)
-        assert not retimer.is_due(error_s, now=10.0 + (second + 1) * 0.9 * pace_s)
+    for n in range(60):
+        now = 10.0 + n * 0.9 * PATIENCE_S
+        assert not retimer.is_due(LARGEST_LATENESS_S, now)
+        retimer.silence(SILENCE, LARGEST_LATENESS_S, now)
 
 
 def test_the_pace_is_a_table_from_the_largest_error_down() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_agent.core.pcm import SILENCE
 from edge_agent.core.playout.samples import (
     AUDIBLE_PEAK,
     CROSS_FADE_SAMPLES,
@@ -40,13 +41,21 @@ def largest_step(pcm: bytes) -> int:
     return max(abs(after - before) for before, after in pairwise(values))
 
 
-@pytest.mark.parametrize(("values", "expected"), [([0, 0], 0), ([3, -7, 5], 7), ([-32_768], 32_768), ([], 0)])
-def test_the_peak_is_the_greatest_magnitude(values: list[int], expected: int) -> None:
-    assert peak(array("h", values).tobytes()) == expected
+def test_the_peak_of_a_tone_is_its_amplitude() -> None:
+    assert peak(tone(440, 0.01, peak=12_000)) == pytest.approx(12_000, rel=0.02)
 
 
-def test_what_lies_at_the_limit_is_not_audible_yet() -> None:
-    assert not is_audible(array("h", [AUDIBLE_PEAK]).tobytes())
+def test_the_lowest_sample_counts_as_full_scale() -> None:
+    assert peak(array("h", [-32768] * 480).tobytes()) == 32_768
+
+
+def test_silence_and_nothing_have_no_peak() -> None:
+    assert peak(SILENCE) == peak(b"") == 0
+
+
+def test_a_voice_is_audible_and_a_codecs_noise_is_not() -> None:
+    assert is_audible(tone(440, 0.01, peak=3000))
+    assert not is_audible(tone(440, 0.01, peak=AUDIBLE_PEAK))
     assert is_audible(array("h", [0, -AUDIBLE_PEAK - 1]).tobytes())
 
 
