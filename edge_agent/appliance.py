@@ -142,8 +142,8 @@ class Appliance:
     # -- life and death ----------------------------------------------------------------------------
 
     def _open_pins(self, cleanup: contextlib.AsyncExitStack) -> Leds:
-        factory, reason = self._parts.open_pins()
         wants_pins = bool(self._parts.leds or self._parts.buttons)
+        factory, reason = self._parts.open_pins() if wants_pins else (None, "")
         if factory is None and wants_pins:
             self._tell(Tell(Notice.NO_GPIO, f"no LEDs and no buttons: {reason}"))
         if factory is not None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from edge_agent import __version__, journal
+from edge_agent import __version__, host, journal
 from edge_agent.appliance import Appliance
 from edge_agent.config.loader import load_config
 from edge_agent.config.schema import Config
@@ -23,9 +21,6 @@ from edge_agent.supervision import Supervisor
 
 logger = logging.getLogger(__name__)
 
-SWITCH_INTERVAL_S = 0.001
-"""With Python's default of 5 ms a sound thread waits up to 9 ms for the interpreter, here 3.5 (measured)."""
-
 
 def run_daemon(config_path: Path, log_level: str | None, log_format: LogFormat) -> int:
     """Run until SIGTERM or SIGINT and return the exit code. SIGHUP reloads the configuration.
@@ -35,7 +30,7 @@ def run_daemon(config_path: Path, log_level: str | None, log_format: LogFormat) 
     """
     config = load_config(config_path)
     parts = parts_of(config)
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    host.prepare()
     with asyncio.Runner() as runner:
         return runner.run(_Process(config_path, log_level, log_format).run(config, parts))
 
@@ -101,11 +96,9 @@ class _Process:
         self._next = (proven, parts_of(proven))
 
     def _is_ready(self, config: Config) -> None:
-        """The loops run: from here on the collector has nothing of the start-up to look through again."""
+        """The loops run; nobody can have said anything yet."""
         self._proven = config
-        gc.unfreeze()  # after a reload: what was frozen with the appliance before is garbage by now
-        gc.collect()
-        gc.freeze()
+        host.settle()
         self._supervisor.ready("started")
 
     def _configure_logging(self, config: Config, parts: Parts) -> None:

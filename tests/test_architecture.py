@@ -22,7 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"protocol", "errors", "redaction"}),
     frozenset({"core"}),
     frozenset({"audio", "gpio", "session"}),
-    frozenset({"config", "control", "devices", "journal", "runner", "sessions", "supervision"}),
+    frozenset({"config", "control", "devices", "host", "journal", "runner", "sessions", "supervision"}),
     frozenset({"parts"}),
     frozenset({"appliance"}),
     frozenset({"daemon"}),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-
-from gpiozero import DigitalInputDevice
+from typing import Any
 
 from edge_agent.errors import PinError
 from edge_agent.gpio.factory import Factory, pin_faults
@@ -28,9 +27,11 @@ class Buttons:
         Raises PinError, with button and pin named, when a pin is in use or does not exist; no pin stays taken
         then.
         """
-        self._devices: list[DigitalInputDevice] = []
+        self._devices: list[Any] = []
+        if factory is None:
+            return
         try:
-            for button in wiring if factory is not None else ():
+            for button in wiring:
                 self._devices.append(_open(button, factory, on_edge))
         except PinError:
             self.close()
@@ -42,7 +43,10 @@ class Buttons:
             self._devices.pop().close()
 
 
-def _open(button: ButtonWiring, factory: Factory, on_edge: Callable[[str, bool], None]) -> DigitalInputDevice:
+def _open(button: ButtonWiring, factory: Factory, on_edge: Callable[[str, bool], None]) -> Any:
+    """Return the ``gpiozero.DigitalInputDevice``; gpiozero has no types."""
+    from gpiozero import DigitalInputDevice
+
     try:
         device = DigitalInputDevice(
             button.pin,

@@ -1,4 +1,7 @@
-"""Getting at the pins of this machine, or a plain sentence why there are none."""
+"""Getting at the pins of this machine, or a plain sentence why there are none.
+
+gpiozero is imported when the first pin is wanted: it takes 2 MiB that a device without pins need not have.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,18 @@ import enum
 import importlib
 import sys
 from pathlib import Path
-
-from gpiozero import GPIOZeroError
-from gpiozero.pins import Factory
-from gpiozero.pins.mock import MockFactory, MockPWMPin
-
-__all__ = ["Factory", "FactoryKind", "open_factory", "pin_faults"]
+from typing import Any, Protocol
 
 DEV = Path("/dev")
 """Where the kernel shows GPIO chips as ``gpiochip0`` and so on."""
+
+
+class Factory(Protocol):
+    """Where pins come from: a ``gpiozero.pins.Factory``, which has no types of its own."""
+
+    def pin(self, name: int | str) -> Any: ...
+
+    def close(self) -> None: ...
 
 
 class FactoryKind(enum.Enum):
@@ -34,7 +40,10 @@ def open_factory(kind: FactoryKind, dev: Path = DEV) -> tuple[Factory | None, st
     if kind is FactoryKind.NONE:
         return None, "gpio.factory is none"
     if kind is FactoryKind.MOCK:
-        return MockFactory(pin_class=MockPWMPin), ""
+        from gpiozero.pins.mock import MockFactory, MockPWMPin
+
+        factory: Factory = MockFactory(pin_class=MockPWMPin)
+        return factory, ""
     if not any(dev.glob("gpiochip*")):
         return None, f"this machine has no GPIO chip ({dev}/gpiochip*)"
     return _open_lgpio()
@@ -53,7 +62,7 @@ def _open_lgpio() -> tuple[Factory | None, str]:
     except OSError as error:
         return None, f"lgpio can't write to its working directory ({error}); set LG_WD to one it may write to"
     try:
-        factory = importlib.import_module("gpiozero.pins.lgpio").LGPIOFactory()
+        factory: Factory = importlib.import_module("gpiozero.pins.lgpio").LGPIOFactory()
     except pin_faults() as error:
         return None, f"the GPIO chip can't be used ({error}); is this user in the group gpio?"
     return factory, ""
@@ -61,5 +70,7 @@ def _open_lgpio() -> tuple[Factory | None, str]:
 
 def pin_faults() -> tuple[type[Exception], ...]:
     """Return what pins may raise: gpiozero's errors, the system's, and those of lgpio if it is in use."""
+    from gpiozero import GPIOZeroError
+
     lgpio = sys.modules.get("lgpio")
     return (GPIOZeroError, OSError) if lgpio is None else (GPIOZeroError, OSError, lgpio.error)

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
-from gpiozero import LED, PWMLED, RGBLED
-
 from edge_agent.core.indicator import DARK, LIT_LEVEL, Color, level_of, scaled
 from edge_agent.errors import PinError
 from edge_agent.gpio.factory import Factory, pin_faults
@@ -38,8 +36,10 @@ class Leds:
         """
         self._shown = DARK
         self._lamps: list[tuple[Lamp, Callable[[Color], None]]] = []
+        if factory is None:
+            return
         try:
-            for led in settings if factory is not None else ():
+            for led in settings:
                 lamp = _open(led, factory)
                 self._lamps.append((lamp, partial(_SHOW[led.kind], lamp, led.brightness)))
         except PinError:
@@ -74,6 +74,8 @@ class Leds:
 
 
 def _open(led: LedSettings, factory: Factory) -> Lamp:
+    from gpiozero import LED, PWMLED, RGBLED
+
     named = ", ".join(f"GPIO{pin}" for pin in led.pins) or "no pin"
     if len(led.pins) != led.kind.pin_count:
         raise PinError(f"gpio.leds: {led.kind.value} takes {led.kind.pin_count} pins, not {named}")
