@@ -157,6 +157,7 @@ class Device:
                 "input": f"fifo:{self._microphone}",
                 "output": f"file:{self.folder}/loudspeaker.wav",
                 "duplex": "full",
+                "echo": {"cancellation": "off"},  # this room has no echo
             },
             "leds": LEDS,
             "control": {"socket": str(self.folder / "control")},

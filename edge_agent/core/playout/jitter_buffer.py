@@ -135,6 +135,7 @@ class JitterBuffer:
         """Drop all sound that waits."""
         self.statistics.packets_discarded += self._packets.clear()
         self._pcm.clear()
+        self._decoder.reset()  # it would begin the next sound with an echo of this one
         self._is_in_dtx = False
         self._fall_silent()
 
