@@ -17,6 +17,7 @@ from edge_agent.audio.capture import Capture
 from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.level import FLOOR_DBFS
 from edge_agent.audio.playback import ON_ITS_WAY_S, Playback
+from edge_agent.audio.volume import VolumeKnob
 from edge_agent.control import (
     ControlSocket,
     LedShown,
@@ -30,6 +31,7 @@ from edge_agent.control import (
     StateShown,
     Transcript,
     TurnAnswered,
+    Volume,
     WireEvent,
 )
 from edge_agent.core.agent import Agent
@@ -42,17 +44,23 @@ from edge_agent.core.commands import (
     Send,
     SetCapture,
     SetUplink,
+    SetVolume,
+    StepVolume,
     Tell,
 )
 from edge_agent.core.events import (
     ButtonPressed,
     ButtonReleased,
+    Device,
+    DeviceBack,
     EchoMeasured,
     Event,
     MuteRequested,
     RawEventRequested,
     ServerSaid,
     SoundStarted,
+    VolumeChanged,
+    VolumeRequested,
 )
 from edge_agent.core.indicator import PATTERNS
 from edge_agent.core.notices import Notice
@@ -92,13 +100,22 @@ P = ParamSpec("P")
 class Appliance:
     """Built from ``parts``; :meth:`run` brings it to life until ``stop`` is set.
 
-    ``starts_muted``: the microphone is closed until somebody opens it.
+    ``starts_muted``: the microphone is closed until somebody opens it. ``volume_percent``: where the volume
+    begins, None: where ``parts`` say.
     """
 
-    def __init__(self, parts: Parts, supervisor: Supervisor, *, starts_muted: bool = False) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        supervisor: Supervisor,
+        *,
+        starts_muted: bool = False,
+        volume_percent: int | None = None,
+    ) -> None:
         self._parts = parts
         self._supervisor = supervisor
         self._starts_muted = starts_muted
+        self._volume_percent = parts.volume_percent if volume_percent is None else volume_percent
         self._agent = Agent(parts.agent_settings, parts.new_delays)
         self._runner = Runner(self._agent, self._perform, self._show, self._observe)
         self._transcripts = Transcripts()
@@ -107,6 +124,7 @@ class Appliance:
         self._crash: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._light: LedTask | None = None
+        self._knob = VolumeKnob(parts.volume, self._from_thread(self._turned))
         far_end = FarEnd()
         self._capture = Capture(
             parts.open_input,
@@ -122,12 +140,18 @@ class Appliance:
             self._from_thread(self._from_sound),
             self._from_thread(self._crashed),
             far_end,
+            parts.gain,
         )
 
     @property
     def is_muted(self) -> bool:
         """Whether a person wants the microphone closed."""
         return self._agent.is_muted
+
+    @property
+    def volume_percent(self) -> int | None:
+        """How loud a person wants it; None while nobody has said."""
+        return self._parts.volume.chosen_percent
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
         """Live until ``stop`` is set. Raises what a sound thread or a task died of."""
@@ -166,6 +190,10 @@ class Appliance:
         if self._starts_muted:
             self._capture.set_enabled(False)
             self._runner.post(MuteRequested(True))
+        self._knob.start()
+        cleanup.callback(self._knob.stop)
+        if self._volume_percent is not None:
+            self._knob.begin_at(self._volume_percent)
         cleanup.push_async_callback(self._stop_threads)
         self._capture.start()
         self._playback.start()
@@ -249,6 +277,10 @@ class Appliance:
                 self._parts.uplink.open_gate() if is_open else self._parts.uplink.close_gate()
             case SetCapture(open=is_open):
                 self._capture.set_enabled(is_open)
+            case SetVolume(percent=percent):
+                self._knob.set(percent)
+            case StepVolume(by_percent=by_percent):
+                self._knob.step(by_percent)
             case MeasureEcho():
                 self._runner.post(EchoMeasured(self._capture.echo_likeness))
             case Tell():
@@ -324,7 +356,12 @@ class Appliance:
     def _from_sound(self, event: Event) -> None:
         if isinstance(event, SoundStarted):
             event = SoundStarted(self._capture.last_voice_at)
+        if event == DeviceBack(Device.LOUDSPEAKER):
+            self._knob.renew()
         self._runner.post(event)
+
+    def _turned(self, percent: int) -> None:
+        self._runner.post(VolumeChanged(percent))
 
     def _edge(self, name: str, pressed: bool) -> None:
         self._runner.post(ButtonPressed(name) if pressed else ButtonReleased(name))
@@ -337,6 +374,8 @@ class Appliance:
                 self._runner.post(ButtonReleased(name))
             case Mute(on=muted):
                 self._runner.post(MuteRequested(muted))
+            case Volume(percent=percent):
+                self._runner.post(VolumeRequested(percent))
             case SendRaw(event=payload):
                 self._runner.post(RawEventRequested(payload))
 

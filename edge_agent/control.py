@@ -140,13 +140,19 @@ class Mute(msgspec.Struct, frozen=True, tag="mute", tag_field="do"):
     on: bool
 
 
+class Volume(msgspec.Struct, frozen=True, tag="volume", tag_field="do"):
+    """Make the loudspeaker so loud, in percent."""
+
+    percent: int
+
+
 class SendRaw(msgspec.Struct, frozen=True, tag="send", tag_field="do"):
     """Send ``event`` to the server as it is."""
 
     event: dict[str, object]
 
 
-Request = Press | Release | Mute | SendRaw
+Request = Press | Release | Mute | Volume | SendRaw
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,12 +70,17 @@ class _Process:
     async def _run_appliances(self, config: Config, parts: Parts) -> ExitCode:
         self._next = (config, parts)
         is_muted = False
+        volume_percent: int | None = None
         while self._next is not None:
-            config, parts = self._next
+            before, (config, parts) = config, self._next
+            if config.sound.volume_percent != before.sound.volume_percent:
+                volume_percent = None
             self._next = None
             self._stop_appliance.clear()
             self._configure_logging(config, parts)
-            appliance = Appliance(parts, self._supervisor, starts_muted=is_muted)
+            appliance = Appliance(
+                parts, self._supervisor, starts_muted=is_muted, volume_percent=volume_percent
+            )
             try:
                 await appliance.run(self._stop_appliance, partial(self._is_ready, config))
             except EdgeAgentError as error:
@@ -84,7 +89,8 @@ class _Process:
                     return _exit_code_of(error)
                 self._go_back(self._proven, error)
             else:
-                is_muted = appliance.is_muted  # a reload must not open a microphone that a person has closed
+                # A reload must not open a microphone that a person has closed, nor be louder than wanted.
+                is_muted, volume_percent = appliance.is_muted, appliance.volume_percent
         journal.tell(Notice.STOPPED, "edge-agent stopped")
         return ExitCode.OK
 

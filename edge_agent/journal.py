@@ -28,6 +28,7 @@ FIELD_NAMES = frozenset(
         "EDGE_ITEM_ID",
         "EDGE_ERROR_CODE",
         "EDGE_LATENCY_MS",
+        "EDGE_VOLUME_PERCENT",
     }
 )
 """Every field of our own that a record may carry; README explains them."""

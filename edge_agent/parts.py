@@ -22,10 +22,13 @@ from edge_agent.audio.echo import (
     is_cancelled,
     open_canceller,
 )
+from edge_agent.audio.gain import Gain
 from edge_agent.audio.machine import Machine, encoding_for, this_machine
+from edge_agent.audio.mixer import CardMixer
 from edge_agent.audio.opus import Application, OpusSettings
-from edge_agent.audio.spec import PcmSpec, open_input, open_output
+from edge_agent.audio.spec import PcmKind, PcmSpec, open_input, open_output
 from edge_agent.audio.uplink import EncodedPacket, Uplink
+from edge_agent.audio.volume import Volume
 from edge_agent.config import schema
 from edge_agent.config.secrets import find_secret
 from edge_agent.config.wishes import profile_of, wishes_of
@@ -83,6 +86,10 @@ class Parts:
     downlink: Downlink
     open_input: Callable[[], PcmInput]
     open_output: Callable[[], PcmOutput]
+    gain: Gain
+    volume: Volume
+    volume_percent: int | None
+    """Where the volume begins; None: as it is."""
     open_canceller: Callable[[], EchoCanceller]
     open_pins: Callable[[], tuple[Factory | None, str]]
     leds: tuple[LedSettings, ...]
@@ -120,7 +127,10 @@ def parts_of(config: schema.Config) -> Parts:
     profile = profile_of(chosen)
     wishes = wishes_of(config, chosen)
     endpoint, secrets = _endpoint(chosen, profile)
-    devices = DeviceSettings(playout_fill_s=config.sound.playout_fill_ms / 1000)
+    devices = DeviceSettings(
+        playout_fill_s=config.sound.playout_fill_ms / 1000, keep_awake=config.sound.keep_dac_awake
+    )
+    gain = Gain()
     source, sink = PcmSpec.parse(config.sound.input), PcmSpec.parse(config.sound.output)
     echo = EchoSettings(
         Cancellation(config.sound.echo.cancellation), NoiseSuppression(config.sound.echo.noise_suppression)
@@ -134,6 +144,9 @@ def parts_of(config: schema.Config) -> Parts:
         downlink=Downlink(),
         open_input=lambda: open_input(source, devices),
         open_output=lambda: open_output(sink, devices),
+        gain=gain,
+        volume=Volume(gain, _mixer(config.sound.mixer, sink)),
+        volume_percent=config.sound.volume_percent,
         open_canceller=lambda: open_canceller(echo),
         open_pins=lambda: open_factory(factory_kind),
         leds=tuple(_led(led) for led in config.leds),
@@ -243,6 +256,12 @@ def _opus(opus: schema.Opus, machine: Machine) -> OpusSettings:
         expected_loss_percent=opus.expected_loss_percent,
         dtx=opus.dtx,
     )
+
+
+def _mixer(control: str, sink: PcmSpec) -> CardMixer | None:
+    if sink.kind is not PcmKind.ALSA or control == "none":
+        return None
+    return CardMixer(sink.target, None if control == "auto" else control)
 
 
 def _control(control: schema.Control) -> ControlSettings | None:

@@ -61,7 +61,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "aiohttp": ("session/signaling.py", "server/"),
     "aioice": ("session/", "server/"),
     "aiortc": ("session/", "server/"),
-    "alsaaudio": ("audio/alsa.py",),
+    "alsaaudio": ("audio/alsa.py", "audio/mixer.py"),
     "av": ("session/", "server/", "audio/resample.py"),
     "ctypes": ("audio/opus.py", "audio/alsa.py", "bench/speexdsp.py", "demo/children.py"),
     "gpiozero": ("gpio/",),

@@ -34,6 +34,7 @@ from edge_agent.control import (
     StateShown,
     Transcript,
     TurnAnswered,
+    Volume,
     WireEvent,
 )
 from edge_agent.errors import ControlError, ControlTaken
@@ -149,6 +150,7 @@ async def test_requests_arrive_in_order(path: Path) -> None:
         Press("talk"),
         Release("talk"),
         Mute(True),
+        Volume(60),
         SendRaw({"type": "response.create", "n": 1}),
     ]
     async with listening(path, taken.append), await greeted(path) as client:

@@ -53,6 +53,7 @@ pcm.mic2 {{
     type multi slaves.all {{ pcm plugmic channels 2 }}
     bindings [ {{ slave all channel 0 }} {{ slave all channel 1 }} ]
 }}
+ctl.speaker {{ type pulse server "{server}" device "spk" }}
 pcm.float {{ type lfloat slave {{ pcm plugspeaker format S16_LE }} }}
 """
 _CLIENT_CONF = """\

@@ -1,4 +1,4 @@
-"""ALSA sound cards through pyalsaaudio; the only file that imports it.
+"""ALSA sound cards through pyalsaaudio, which only this file and ``mixer`` import.
 
 pyalsaaudio ignores what a device refuses while it is set up, so everything is read back, and what the device
 has is used: any rate, sample format and number of channels of :mod:`edge_agent.audio.device_format`. Its read
@@ -382,7 +382,7 @@ def _open_handle(direction: int, name: str, periods: int) -> PcmHandle:
 
     Raises AudioDeviceError if it can't be opened, or speaks nothing that is understood here.
     """
-    _silence_alsa_lib()
+    silence_alsa_lib()
     answer = ""
     for wanted in candidates():
         try:
@@ -466,7 +466,7 @@ def _whole(value: object) -> int:
 
 
 @functools.cache
-def _silence_alsa_lib() -> None:
+def silence_alsa_lib() -> None:
     """Keep alsa-lib from printing.
 
     It prints several lines to stderr for each attempt to open a missing device, which would be all that the

@@ -15,11 +15,13 @@ class DeviceSettings:
 
     ``playout_fill_s`` is how much a sound card is kept ahead of what it plays, 0.02 to 0.5 s: the
     loudspeaker's delay, and what stands between a busy machine and a gap. It is two of the card's periods at
-    least.
+    least. ``keep_awake``: whether a card plays silence while there is nothing else; if not, it is closed.
     """
 
     playout_fill_s: float = 0.030
     """The field's figure for Python on a Pi is 20 to 30 ms on a 4 or 5, 40 ms on older ones."""
+
+    keep_awake: bool = True
 
 
 class PcmInput(Protocol):

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from edge_agent.audio.device import PcmOutput
 from edge_agent.audio.far_end import FarEnd
+from edge_agent.audio.gain import Gain
 from edge_agent.audio.level import PeakMeter
 from edge_agent.audio.thread import RETRY_S, DeviceStory, SoundThread
 from edge_agent.core.events import Device, Event, SoundEnded, SoundStarted
@@ -63,10 +64,13 @@ class Playback:
         on_event: Callable[[Event], None],
         on_crash: Callable[[BaseException], None],
         far_end: FarEnd,
+        gain: Gain | None = None,
     ) -> None:
+        """``gain``: makes the sound louder or softer on its way to the device; None: as it comes."""
         self._open_device = open_device
         self._source = source
         self._far_end = far_end
+        self._gain = gain or Gain()
         self._on_event = on_event
         self._story = DeviceStory(Device.LOUDSPEAKER, on_event)
         self._thread = SoundThread("playback", self._run, on_crash)
@@ -90,7 +94,7 @@ class Playback:
 
     @property
     def level_dbfs(self) -> float:
-        """The level of what is played now."""
+        """The level of what is played now, before the volume."""
         return self._meter.level_dbfs
 
     @property
@@ -167,6 +171,7 @@ class Playback:
         if is_audible:
             self._silent_s = 0.0
             self._begin_to_sound()
+        block = self._gain.apply(block)  # what is audible is judged before: an answer at volume 0 is one too
         self._hand_over(device, block)
         self._history.append(block)
         if self._is_sounding and not is_audible:

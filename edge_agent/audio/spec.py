@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from edge_agent.audio.alsa import AlsaInput, AlsaOutput
 from edge_agent.audio.device import DeviceSettings, PcmInput, PcmOutput
 from edge_agent.audio.fifo import FifoInput, FifoOutput
 from edge_agent.audio.null import NullInput, NullOutput
+from edge_agent.audio.resting import RestingOutput
 from edge_agent.audio.wavfile import WavInput, WavOutput
 
 EXPECTED = "an ALSA device (default, plughw:CARD=Device), file:PATH.wav, fifo:PATH or null"
@@ -65,7 +67,8 @@ def open_output(spec: PcmSpec, settings: DeviceSettings) -> PcmOutput:
     """Open a loudspeaker. Raises AudioDeviceError."""
     match spec.kind:
         case PcmKind.ALSA:
-            return AlsaOutput.open(spec.target, settings)
+            card = partial(AlsaOutput.open, spec.target, settings)
+            return card() if settings.keep_awake else RestingOutput(card)
         case PcmKind.WAV:
             return WavOutput(Path(spec.target))
         case PcmKind.FIFO:

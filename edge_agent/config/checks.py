@@ -134,7 +134,9 @@ def _gestures(config: schema.Config) -> Iterator[Mistake]:
                 yield Mistake(path, "another action", got, advice="use hold: talk")
         for gesture in ("tap", "hold", "double_tap"):
             if config.mode == "always-on" and getattr(button, gesture) == "conversation":
-                expected = "an action of mode always-on (talk, mute, interrupt or none)"
+                expected = (
+                    "an action of mode always-on (talk, mute, interrupt, volume-up, volume-down or none)"
+                )
                 got = "conversation, which belongs to mode button"
                 yield Mistake(("buttons", index, gesture), expected, got)
 

@@ -73,7 +73,7 @@ Pin = Annotated[
 Seconds = Annotated[float, Meta(ge=0.5, le=120)]
 """Patience with one step of opening a session."""
 
-ActionName = Literal["conversation", "talk", "mute", "interrupt", "none"]
+ActionName = Literal["conversation", "talk", "mute", "interrupt", "volume-up", "volume-down", "none"]
 
 ProfileName = Literal["openai", "azure", "azure-preview", "huggingface", "speaches", "local", "custom"]
 
@@ -383,6 +383,18 @@ class Sound(_Section, frozen=True):
             description="How much sound the loudspeaker's card holds: its delay, its reserve against gaps.",
         ),
     ] = 30
+    keep_dac_awake: Annotated[
+        bool,
+        Meta(description="Whether the loudspeaker's card plays silence between sounds; false: it is closed."),
+    ] = True
+    volume_percent: Annotated[
+        Annotated[int, Meta(ge=0, le=150)] | None,
+        Meta(description="Volume at the start; above 100 samples are amplified. Null: the card's as it is."),
+    ] = None
+    mixer: Annotated[
+        Text,
+        Meta(description="Control of the card that sets the volume: its name, auto or none (in software)."),
+    ] = "auto"
     echo: Annotated[Echo, Meta(description="Taking the loudspeaker's sound out of the microphone's.")] = (
         Echo()
     )

@@ -11,12 +11,23 @@ from collections.abc import Callable, Iterable, Iterator
 from edge_agent.core import events as happened
 from edge_agent.core import reports
 from edge_agent.core.buttons import Buttons, Intent
-from edge_agent.core.commands import Command, FlushPlayout, MeasureEcho, Send, SetCapture, SetUplink, Tell
+from edge_agent.core.commands import (
+    Command,
+    FlushPlayout,
+    MeasureEcho,
+    Send,
+    SetCapture,
+    SetUplink,
+    SetVolume,
+    StepVolume,
+    Tell,
+)
 from edge_agent.core.dialogue import Dialogue, Reply
 from edge_agent.core.faults import Fault, FaultKind, fault_in, is_benign
 from edge_agent.core.link import UNANSWERED_LIMIT, Link
 from edge_agent.core.settings import AgentSettings
 from edge_agent.core.status import AgentState, Facts, LinkPhase, Status, state_of
+from edge_agent.core.volume import STEP_PERCENT
 from edge_agent.protocol import client_events as ask
 from edge_agent.protocol import server_events as said
 
@@ -104,6 +115,10 @@ class Agent:
                 return self._device_back(device)
             case happened.MuteRequested(muted=muted):
                 return self._mute(muted, now)
+            case happened.VolumeRequested(percent=percent):
+                return [SetVolume(percent)]
+            case happened.VolumeChanged(percent=percent):
+                return [reports.volume_changed(percent)]
             case happened.RawEventRequested(payload=payload):
                 return self._say([ask.RawEvent(payload=payload)] if self._settings.raw_events else [])
 
@@ -188,6 +203,8 @@ class Agent:
                 return self._say(self._dialogue.toggle_conversation(now))
             case Intent.INTERRUPT:
                 return self._say(self._dialogue.interrupt(now))
+            case Intent.VOLUME_UP | Intent.VOLUME_DOWN:
+                return [StepVolume(STEP_PERCENT if intent is Intent.VOLUME_UP else -STEP_PERCENT)]
             case Intent.MUTE:
                 return self._mute(not self._is_muted, now)
 

@@ -21,12 +21,16 @@ class Intent(enum.Enum):
     CONVERSATION = "conversation"
     MUTE = "mute"
     INTERRUPT = "interrupt"
+    VOLUME_UP = "volume_up"
+    VOLUME_DOWN = "volume_down"
 
 
 INTENTS: dict[Action, Intent] = {
     Action.CONVERSATION: Intent.CONVERSATION,
     Action.MUTE: Intent.MUTE,
     Action.INTERRUPT: Intent.INTERRUPT,
+    Action.VOLUME_UP: Intent.VOLUME_UP,
+    Action.VOLUME_DOWN: Intent.VOLUME_DOWN,
 }
 """The actions that are over as soon as they are meant; talking lasts, and NONE means nothing."""
 

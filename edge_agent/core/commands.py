@@ -55,6 +55,20 @@ class MeasureEcho:
 
 
 @dataclass(frozen=True, slots=True)
+class SetVolume:
+    """Make the loudspeaker so loud, in percent. Answered by VolumeChanged."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepVolume:
+    """Make the loudspeaker louder or softer by so many percent. Answered by VolumeChanged."""
+
+    by_percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tell:
     """Say something to the person who runs the device: one log record, with fields for the journal."""
 
@@ -63,4 +77,15 @@ class Tell:
     fields: dict[str, str] = field(default_factory=dict)
 
 
-Command = OpenLink | CloseLink | Send | FlushPlayout | SetUplink | SetCapture | MeasureEcho | Tell
+Command = (
+    OpenLink
+    | CloseLink
+    | Send
+    | FlushPlayout
+    | SetUplink
+    | SetCapture
+    | SetVolume
+    | StepVolume
+    | MeasureEcho
+    | Tell
+)

@@ -110,6 +110,20 @@ class MuteRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeRequested:
+    """Somebody asked for a volume, in percent, by other means than a button."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeChanged:
+    """The loudspeaker is now so loud, in percent."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class RawEventRequested:
     """Somebody asked to send a client event as it is, for tests and bring-up."""
 
@@ -128,5 +142,7 @@ Event = (
     | DeviceLost
     | DeviceBack
     | MuteRequested
+    | VolumeRequested
+    | VolumeChanged
     | RawEventRequested
 )

@@ -45,6 +45,7 @@ class Notice(enum.Enum):
     DEVICE_BACK = ("68872f6c839e4d41b8a2df70b4e7bb61", Severity.INFO)
     MUTED = ("70976b544bc44bb2b9daf90bc917a206", Severity.INFO)
     UNMUTED = ("2c915ee626574f75ae6e41223c39801e", Severity.INFO)
+    VOLUME_CHANGED = ("14a555977fac4265a09046cd9b9161b1", Severity.INFO)
     NO_GPIO = ("bddaf923c800469fb57700a261cda43c", Severity.WARNING)
     MALFORMED_EVENT = ("8333a8d817b64cfeb67b7da6834cbb5a", Severity.WARNING)
 

@@ -42,6 +42,8 @@ def cause_of(event: happened.Event) -> str:
             return f"{device.value} is back"
         case happened.MuteRequested(muted=muted):
             return "mute" if muted else "unmute"
+        case happened.VolumeRequested() | happened.VolumeChanged():
+            return "volume"
         case happened.RawEventRequested():
             return "request"
 
@@ -134,6 +136,13 @@ FULL_DUPLEX_FAILS = Tell(
 FULL_DUPLEX_AGAIN = Tell(
     Notice.FULL_DUPLEX_AGAIN, "full duplex again, to see whether it still interrupts itself"
 )
+
+
+def volume_changed(percent: int) -> Tell:
+    """The loudspeaker is louder or softer than before."""
+    return Tell(Notice.VOLUME_CHANGED, f"the volume is {percent} %", {"EDGE_VOLUME_PERCENT": str(percent)})
+
+
 MUTED = Tell(Notice.MUTED, "muted: the microphone device is closed")
 UNMUTED = Tell(Notice.UNMUTED, "the microphone is open again")
 

@@ -29,6 +29,8 @@ class Action(enum.Enum):
     TALK = "talk"  # push-to-talk while held
     MUTE = "mute"
     INTERRUPT = "interrupt"  # stop the answer
+    VOLUME_UP = "volume-up"
+    VOLUME_DOWN = "volume-down"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,12 @@ from edge_agent.audio import playback as playback_module
 from edge_agent.audio.device import PcmOutput
 from edge_agent.audio.downlink import Downlink
 from edge_agent.audio.far_end import FarEnd
+from edge_agent.audio.gain import Gain
 from edge_agent.audio.level import FLOOR_DBFS
 from edge_agent.audio.playback import HANG_OVER_S, Playback
 from edge_agent.core.events import Device, DeviceBack, DeviceLost, Event, SoundEnded, SoundStarted
 from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_S, SILENCE
+from edge_agent.core.playout.samples import peak
 from edge_agent.errors import AudioDeviceError
 from tests.audio.fakes import FakeOutput
 from tests.audio.sounds import blocks_of, tone, wait_until
@@ -33,8 +35,9 @@ class Bench:
         self.crashes: list[BaseException] = []
         self.source = Downlink()
         self.far_end = FarEnd()
+        self.gain = Gain()
         self.playback = Playback(
-            self.open, self.source, self.events.append, self.crashes.append, self.far_end
+            self.open, self.source, self.events.append, self.crashes.append, self.far_end, self.gain
         )
 
     def open(self) -> PcmOutput:
@@ -183,6 +186,18 @@ def test_the_progress_goes_on_without_a_device(bench: Bench) -> None:
     wait_until(lambda: bench.events, "the loss")
     progress = bench.playback.progress
     wait_until(lambda: bench.playback.progress > progress + 2, "progress")
+
+
+def test_a_sound_is_made_softer_on_its_way_and_is_a_sound_at_any_volume(bench: Bench) -> None:
+    bench.gain.set(0.5)
+    bench.play(TONE)
+    bench.loudspeaker.step(3)
+    assert peak(bench.loudspeaker.written[-1]) == pytest.approx(peak(BLOCK) / 2, abs=1)
+    bench.gain.set(0.0)
+    bench.loudspeaker.step(3)
+    assert peak(bench.loudspeaker.written[-1]) == 0
+    assert bench.playback.is_sounding
+    assert bench.playback.level_dbfs > -20
 
 
 def test_underruns_are_counted(bench: Bench) -> None:

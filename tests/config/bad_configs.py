@@ -246,7 +246,7 @@ BAD: dict[str, tuple[str, str]] = {
     "conversation in mode always-on": (
         "buttons: [{name: a, pin: 1, double_tap: conversation}]",
         "f:1:41: buttons[0].double_tap: "
-        "expected an action of mode always-on (talk, mute, interrupt or none), "
+        "expected an action of mode always-on (talk, mute, interrupt, volume-up, volume-down or none), "
         "got conversation, which belongs to mode button",
     ),
     # Secrets

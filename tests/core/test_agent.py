@@ -8,14 +8,25 @@ import pytest
 
 from edge_agent.core import events as happened
 from edge_agent.core.agent import Agent
-from edge_agent.core.commands import CloseLink, FlushPlayout, OpenLink, Send, SetCapture, SetUplink, Tell
+from edge_agent.core.commands import (
+    CloseLink,
+    FlushPlayout,
+    OpenLink,
+    Send,
+    SetCapture,
+    SetUplink,
+    SetVolume,
+    StepVolume,
+    Tell,
+)
 from edge_agent.core.faults import Fault, FaultKind
 from edge_agent.core.link import HEALTHY_AFTER_S, PARKED_FOR_S
 from edge_agent.core.notices import Notice
-from edge_agent.core.settings import Duplex, Mode
+from edge_agent.core.settings import Action, ButtonSettings, Duplex, Mode
 from edge_agent.core.status import AgentState
 from edge_agent.core.talk import LONGEST_TALK_S, TALK_TAIL_S
 from edge_agent.core.tools import ROUNDS_LIMIT
+from edge_agent.core.volume import STEP_PERCENT
 from edge_agent.protocol import client_events as ask
 from edge_agent.protocol import server_events as said
 from edge_agent.protocol.objects import ApiError, Item
@@ -652,6 +663,25 @@ def test_interrupting_a_server_that_never_says_what_it_plays() -> None:
 
 def test_an_unknown_button_means_nothing() -> None:
     assert connected().press("doorbell").release("doorbell").take() == []
+
+
+# -- volume --------------------------------------------------------------------------------------------
+
+
+def test_a_volume_is_set_and_told_when_it_is_reached() -> None:
+    scene = connected()
+    assert scene.event(happened.VolumeRequested(40)).take() == [SetVolume(40)]
+    told = Tell(Notice.VOLUME_CHANGED, "the volume is 40 %", {"EDGE_VOLUME_PERCENT": "40"})
+    assert scene.event(happened.VolumeChanged(40)).take() == [told]
+    assert scene.state == "ready"
+
+
+@pytest.mark.parametrize(("held_s", "by_percent"), [(0.1, STEP_PERCENT), (1.0, -STEP_PERCENT)])
+def test_a_button_makes_it_louder_or_softer(held_s: float, by_percent: int) -> None:
+    knob = ButtonSettings("knob", Action.VOLUME_UP, Action.VOLUME_DOWN, Action.NONE, hold_s=0.5)
+    scene = connected(settings(buttons=(knob,)))
+    scene.press("knob").until(scene.now + held_s).release("knob")
+    assert scene.take() == [StepVolume(by_percent)]
 
 
 # -- mute ----------------------------------------------------------------------------------------------

@@ -29,6 +29,8 @@ CAUSES: list[tuple[happened.Event, str]] = [
     (happened.DeviceBack(happened.Device.LOUDSPEAKER), "loudspeaker is back"),
     (happened.MuteRequested(True), "mute"),
     (happened.MuteRequested(False), "unmute"),
+    (happened.VolumeRequested(50), "volume"),
+    (happened.VolumeChanged(50), "volume"),
     (happened.RawEventRequested({}), "request"),
 ]
 

@@ -317,5 +317,23 @@ def test_a_reload_opens_no_microphone_that_a_person_has_closed() -> None:
         eventually(lambda: hears(daemon), "an open microphone")
 
 
+@pytest.mark.parametrize(("configured", "lasts"), [(None, 40), (70, 70)])
+def test_a_volume_lasts_over_a_reload_unless_the_configuration_names_another(
+    configured: int | None, lasts: int
+) -> None:
+    louder = {"name": "louder", "pin": 17, "tap": "volume-up"}
+    with in_situation(Situation("ready", config={"buttons": [louder]})) as (server, daemon):
+        daemon.seen.send(do="volume", percent=40)
+        assert daemon.seen.wait_for_notice("volume_changed") == "the volume is 40 %"
+        daemon.config["sound"]["volume_percent"] = configured
+        daemon.write_config(daemon.config)
+        daemon.reload()
+        eventually(lambda: server.calls_made() == 2, "a new call")
+        daemon.watch_again().wait_for_notice("session_opened")
+        daemon.seen.send(do="press", button="louder")
+        daemon.seen.send(do="release", button="louder")
+        assert daemon.seen.wait_for_notice("volume_changed") == f"the volume is {lasts + 10} %"
+
+
 def hears(daemon: Daemon) -> bool:
     return str(daemon.microphone) in open_files(daemon.process.pid)
