@@ -14,9 +14,10 @@ QUANTILE = 0.97
 """So many packets are waited for; NetEQ's default is 0.95 to 0.97."""
 
 MARGIN = 1.05
-SMALLEST_MARGIN_S = 0.001
-"""What is added to the quantile: for jitter that is bounded nothing is late then; and a thread wakes up about
-a millisecond late when the interpreter is busy."""
+SMALLEST_MARGIN_S = 0.002
+"""What is added to the quantile: for jitter that is bounded nothing is late then. A thread wakes up about a
+millisecond late when the interpreter is busy; and a drift of 100 ppm takes away a millisecond in ten seconds,
+as long as a voice may speak without a pause in which that is put right."""
 
 FIRST_TARGET_S = 0.010
 """What is waited for before anything was measured: a wired network, or a good radio."""
