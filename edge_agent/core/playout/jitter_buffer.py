@@ -15,6 +15,7 @@ from typing import Protocol
 from edge_agent.core.pcm import (
     BYTES_PER_S,
     PERIOD_BYTES,
+    PERIOD_S,
     PERIOD_SAMPLES,
     SAMPLE_BYTES,
     SAMPLE_RATE_HZ,
@@ -88,6 +89,7 @@ class JitterBuffer:
         self._sequence = 0
         self._is_in_dtx = False
         self._was_audible = False
+        self._is_concealing = False
         self._bridged_samples = 0
         self._stale_until = -math.inf
         self._stale_before_s = -math.inf
@@ -191,6 +193,7 @@ class JitterBuffer:
         self._sequence = packet.sequence
         self._is_in_dtx = len(packet.payload) <= LARGEST_DTX_BYTES
         self._bridged_samples = 0
+        self._is_concealing = False
         if self._phase is Phase.BRIDGING:
             self._set_phase(Phase.PLAYING)
         samples = packet.duration
@@ -212,21 +215,18 @@ class JitterBuffer:
         return True
 
     def _fill_gap(self, head: WaitingPacket, gap_samples: int, now: float) -> bool:
-        """Packets before ``head`` are missing. What was bridged already stands for them."""
+        """Packets before ``head`` are missing. Once they are given up, what was bridged stands for them."""
         assert self._position is not None
-        bridged = min(gap_samples, self._bridged_samples)
-        self._bridged_samples -= bridged
-        self._position += bridged
-        gap_samples -= bridged
-        if not gap_samples:
-            return True
-        if self._error_s(now, 0) < -SILENCE_TOLERANCE_S and self._bridge():
-            return True  # the buffer is too shallow for this path: what is missing may still come
+        if self._error_s(now, 0) < -PERIOD_S / 2:
+            return self._bridge()  # the buffer is too shallow for this path: what is missing may still come
         lost = head.sequence - self._sequence - 1
-        concealable = min(lost * head.duration, LONGEST_BRIDGE_SAMPLES)
-        if gap_samples > concealable:
+        if gap_samples > min(lost * head.duration, LONGEST_BRIDGE_SAMPLES):
             return self._bridge()  # a pause of the sender as well, or a hole too long to fill
-        self._close_gap(head, gap_samples)
+        bridged = min(gap_samples, self._bridged_samples)
+        self._bridged_samples = 0
+        self._position += bridged
+        if gap_samples > bridged:
+            self._close_gap(head, gap_samples - bridged)
         return True
 
     def _close_gap(self, head: WaitingPacket, gap_samples: int) -> None:
@@ -285,15 +285,17 @@ class JitterBuffer:
         head = self._packets.head
         assert head is not None
         self._set_phase(Phase.PLAYING)
-        self._position = max(head.timestamp, self._position or head.timestamp)
+        self._position = head.timestamp if self._position is None else max(head.timestamp, self._position)
         self._sequence = head.sequence - 1
 
     def _fall_silent(self) -> None:
         self._bridged_samples = 0
+        self._is_concealing = False
         if self._phase is not Phase.SILENT:
             self._set_phase(Phase.SILENT)
 
     def _begin_stream(self) -> None:
+        self.statistics.packets_discarded += self._packets.clear()
         self._delay.begin_anew()
         self._decoder.reset()
         self._pcm.clear()
@@ -327,8 +329,9 @@ class JitterBuffer:
         return pcm
 
     def _count_concealed(self, samples: int) -> None:
-        if self._bridged_samples == 0:
+        if not self._is_concealing:
             self.statistics.concealment_events += 1
+        self._is_concealing = True
         self.statistics.concealed_samples += samples
 
     def _count(self, block: bytes) -> None:

@@ -15,10 +15,11 @@ oldest is dropped."""
 
 LARGEST_MISORDER = 100
 LARGEST_DROPOUT = 3000
-"""A sequence number farther away than this is that of a new stream (RFC 3550 appendix A.1)."""
+"""A sequence number farther away than this is that of a new stream, if the next one follows it (RFC 3550
+appendix A.1); alone it is that of a packet that was on its way for seconds."""
 
-LARGEST_STEP_BACK_SAMPLES = 48_000
-"""So is a timestamp farther back than a second: no path reorders over so long."""
+LONGEST_WAY_SAMPLES = 480_000
+"""Ten seconds: a number and a time that lie less far back are old, however many of them arrive in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class PacketBuffer:
         self._sequences = Unwrapper(16)
         self._timestamps = Unwrapper(32)
         self._waiting: list[WaitingPacket] = []
+        self._after_stray: int | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -55,18 +57,16 @@ class PacketBuffer:
         return self._waiting[0] if self._waiting else None
 
     def accept(self, packet: RtpPacket) -> tuple[WaitingPacket | None, bool]:
-        """Return the packet with its numbers unwrapped, None if it is no Opus; and whether a stream begins.
-
-        What waits of an older stream is dropped.
+        """Return the packet with its numbers unwrapped, None if it is no Opus or a stray; and whether a
+        stream begins: then what waits belongs to the older one.
         """
         duration = duration_samples(packet.payload)
-        if duration is None:
+        if duration is None or self._is_stray(packet):
             return None, False
         begins = self._begins_stream(packet)
         if begins:
             self._ssrc = packet.ssrc
             self._sequences, self._timestamps = Unwrapper(16), Unwrapper(32)
-            self._waiting.clear()
         return WaitingPacket(
             self._sequences.unwrap(packet.sequence_number),
             self._timestamps.unwrap(packet.timestamp),
@@ -98,11 +98,26 @@ class PacketBuffer:
         self._waiting.clear()
         return dropped
 
+    def _is_stray(self, packet: RtpPacket) -> bool:
+        """Whether the number comes out of nowhere, and not for the second time in a row."""
+        expected, self._after_stray = self._after_stray, None
+        if packet.ssrc != self._ssrc or self._is_near(packet) or packet.sequence_number == expected:
+            return False
+        is_old = -LARGEST_DROPOUT < self._sequences.ahead(packet.sequence_number) < 0 and (
+            -LONGEST_WAY_SAMPLES < self._timestamps.ahead(packet.timestamp) < 0
+        )
+        self._after_stray = None if is_old else (packet.sequence_number + 1) % 2**16
+        return True
+
     def _begins_stream(self, packet: RtpPacket) -> bool:
-        if packet.ssrc != self._ssrc:
+        if packet.ssrc != self._ssrc or not self._is_near(packet):
             return True
-        is_near = -LARGEST_MISORDER <= self._sequences.ahead(packet.sequence_number) <= LARGEST_DROPOUT
-        return not is_near or self._timestamps.ahead(packet.timestamp) < -LARGEST_STEP_BACK_SAMPLES
+        # A later number with an earlier time: the sender's clock was set anew.
+        is_later = self._sequences.ahead(packet.sequence_number) > 0
+        return is_later and self._timestamps.ahead(packet.timestamp) < 0
+
+    def _is_near(self, packet: RtpPacket) -> bool:
+        return -LARGEST_MISORDER <= self._sequences.ahead(packet.sequence_number) <= LARGEST_DROPOUT
 
 
 def _timestamp(packet: WaitingPacket) -> int:

@@ -95,11 +95,37 @@ def test_the_first_packet_begins_a_stream_and_the_next_does_not() -> None:
     assert not begins(buffer, second)
 
 
-def test_another_source_begins_a_stream_and_what_waits_is_dropped() -> None:
+def test_another_source_begins_a_stream() -> None:
     buffer = PacketBuffer()
     put(buffer, Sender(ssrc=1).send(0.0, 0.1))
     assert begins(buffer, Sender(ssrc=2).send(0.1, 0.02)[0])
-    assert len(buffer) == 0
+
+
+@pytest.mark.parametrize(
+    ("sequence", "timestamp"), [(2_000, 2**31), (2_000, 10**6), (5_300, 0), (40_000, 0), (60_000, 2**32 - 1)]
+)
+def test_a_number_from_nowhere_begins_a_stream_when_the_next_one_follows(
+    sequence: int, timestamp: int
+) -> None:
+    buffer = PacketBuffer()
+    put(buffer, Sender(sequence=2_200, timestamp=4_800).send(0.0, 0.1))
+    first, second, third = Sender(sequence=sequence, timestamp=timestamp).send(0.1, 0.06)
+    assert buffer.accept(first) == (None, False)
+    assert begins(buffer, second)
+    assert not begins(buffer, third)
+
+
+def test_a_packet_that_was_on_its_way_for_seconds_is_not_a_stream() -> None:
+    sender = Sender()
+    old = sender.send(0.0, 3.0)
+    buffer = PacketBuffer()
+    put(buffer, old)
+    buffer.clear()
+    for stray, packet in zip((old[3], old[4], old[5]), sender.send(3.0, 0.06), strict=True):
+        assert buffer.accept(stray) == (None, False)
+        assert not begins(buffer, packet)
+        assert put(buffer, [packet]) == 0
+    assert [buffer.accept(stray) for stray in old[6:20]] == [(None, False)] * 14
 
 
 @pytest.mark.parametrize("ahead_s", [0.02, 1.0, 30.0, 3600.0])
@@ -146,7 +172,11 @@ def test_whatever_comes_waits_in_order_without_overlap_and_bounded(
 ) -> None:
     buffer = PacketBuffer()
     for number, (ssrc, sequence, timestamp, payload) in enumerate(packets):
-        put(buffer, [RtpPacket(ssrc, sequence, timestamp, payload, number * 0.01)])
+        waiting, begins = buffer.accept(RtpPacket(ssrc, sequence, timestamp, payload, number * 0.01))
+        if begins:
+            buffer.clear()
+        if waiting is not None:
+            buffer.put(waiting)
         assert len(buffer) <= LIMIT_PACKETS
     end = None
     while buffer.head is not None:
