@@ -61,6 +61,7 @@ def test_systemd_understands_every_line(original: Path, tmp_path: Path) -> None:
         ("StartLimitIntervalSec", "0", "nobody is there to start it again"),
         ("RestartPreventExitStatus", str(int(ExitCode.CONFIG)), "no restart mends a configuration"),
         ("WorkingDirectory", "/run/edge-agent", "lgpio makes its pipes there"),
+        ("Nice", "-10", "a sound thread also waits for the thread that has the interpreter"),
         ("LimitCORE", "0", "a core dump holds sound and the key"),
     ],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import resource
 import threading
 from collections.abc import Callable
 
@@ -13,6 +15,9 @@ logger = logging.getLogger(__name__)
 
 RETRY_S = 1.0
 """How long a missing device is left alone: soon enough for who plugs it in, too seldom to be a load."""
+
+REALTIME_PRIORITY = 5
+"""Above every ordinary thread and far below the interrupts of the sound cards (50), as shairport-sync."""
 
 
 class SoundThread:
@@ -63,12 +68,31 @@ class SoundThread:
         self._stopping.wait(duration_s)
 
     def _run(self) -> None:
+        if take_realtime_priority():
+            logger.debug("%s: runs in real time, at priority %d", self._thread.name, REALTIME_PRIORITY)
         try:
             self._body(self)
         except Exception as error:
             logger.exception("%s: the thread crashed", self._thread.name)
             self.error = error
             self._on_crash(error)
+
+
+def take_realtime_priority() -> bool:
+    """Make the calling thread a real-time one if the process has been given the right; returns whether it is.
+
+    The right is RLIMIT_RTPRIO (systemd's ``LimitRTPRIO=``, /etc/security/limits.d), not root's: who has not
+    thought of it gets an ordinary thread. See sched(7).
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_RTPRIO)
+    if limit != resource.RLIM_INFINITY and limit < REALTIME_PRIORITY:
+        return False
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(REALTIME_PRIORITY))
+    except PermissionError as error:  # a sandbox may forbid what the limit allows
+        logger.debug("no real-time priority: %s", error)
+        return False
+    return True
 
 
 class DeviceStory:

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import errno
+import os
+import resource
+import subprocess
+import sys
 import threading
 
 import pytest
 
-from edge_agent.audio.thread import DeviceStory, SoundThread
+from edge_agent.audio.thread import REALTIME_PRIORITY, DeviceStory, SoundThread, take_realtime_priority
 from edge_agent.core.events import Device, DeviceBack, DeviceLost, Event
 from edge_agent.errors import AudioDeviceError
 from tests.audio.sounds import wait_until
+
+needs_right_to_real_time = pytest.mark.skipif(os.geteuid() != 0, reason="only root has the right for certain")
 
 
 def nothing_crashes(error: BaseException) -> None:
@@ -25,6 +32,42 @@ def test_a_thread_counts_its_progress_and_ends_when_told() -> None:
     wait_until(lambda: thread.progress > 3, "progress")
     assert thread.stop(5.0)
     assert thread.error is None
+
+
+REALTIME_THREAD = """
+import os, resource, sys
+resource.getrlimit = lambda which: (int(sys.argv[1]),) * 2
+from edge_agent.audio.thread import SoundThread
+policies = []
+thread = SoundThread("sound", lambda thread: policies.append(os.sched_getscheduler(0)), print)
+thread.start()
+thread.stop(10)
+policies.append(os.sched_getscheduler(0))
+print([policy & ~os.SCHED_RESET_ON_FORK for policy in policies] == [int(sys.argv[2]), os.SCHED_OTHER])
+"""
+
+
+@pytest.mark.parametrize(
+    ("limit", "policy"),
+    [
+        (0, os.SCHED_OTHER),
+        (REALTIME_PRIORITY - 1, os.SCHED_OTHER),
+        pytest.param(REALTIME_PRIORITY, os.SCHED_RR, marks=needs_right_to_real_time),
+    ],
+)
+def test_a_sound_thread_alone_is_a_real_time_one_where_that_is_permitted(limit: int, policy: int) -> None:
+    command = [sys.executable, "-c", REALTIME_THREAD, str(limit), str(policy)]
+    done = subprocess.run(command, timeout=30, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_a_sandbox_that_forbids_real_time_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    assert not take_realtime_priority()
 
 
 def test_waiting_ends_with_the_thread() -> None:
