@@ -133,6 +133,7 @@ class Appliance:
             self._from_thread(self._crashed),
             far_end,
             parts.open_canceller(),
+            parts.duck,
         )
         self._playback = Playback(
             parts.open_output,

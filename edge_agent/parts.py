@@ -33,6 +33,7 @@ from edge_agent.config import schema
 from edge_agent.config.secrets import find_secret
 from edge_agent.config.wishes import profile_of, wishes_of
 from edge_agent.control import ControlSettings
+from edge_agent.core.ducking import Ducker
 from edge_agent.core.events import Event
 from edge_agent.core.link import full_jitter_delays
 from edge_agent.core.playout.packet import RtpPacket
@@ -87,6 +88,7 @@ class Parts:
     open_input: Callable[[], PcmInput]
     open_output: Callable[[], PcmOutput]
     gain: Gain
+    duck: Callable[[bool, bool, float], None] | None
     volume: Volume
     volume_percent: int | None
     """Where the volume begins; None: as it is."""
@@ -145,6 +147,7 @@ def parts_of(config: schema.Config) -> Parts:
         open_input=lambda: open_input(source, devices),
         open_output=lambda: open_output(sink, devices),
         gain=gain,
+        duck=_duck(config.sound.ducking_db, gain),
         volume=Volume(gain, _mixer(config.sound.mixer, sink)),
         volume_percent=config.sound.volume_percent,
         open_canceller=lambda: open_canceller(echo),
@@ -157,6 +160,16 @@ def parts_of(config: schema.Config) -> Parts:
         log_transcripts=config.logging.transcripts,
         secrets=secrets,
     )
+
+
+def _duck(depth_db: int, gain: Gain) -> Callable[[bool, bool, float], None] | None:
+    """Return what the capture thread tells of each period; None if nothing is to be ducked."""
+    ducker = Ducker(depth_db)
+
+    def duck(is_voice: bool, is_played: bool, now: float) -> None:
+        gain.set_ducking(ducker.gain(is_voice=is_voice, is_played=is_played, now=now))
+
+    return duck if depth_db else None
 
 
 def _endpoint(chosen: schema.Endpoint, profile: Profile) -> tuple[Endpoint, tuple[str, ...]]:

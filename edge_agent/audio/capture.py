@@ -17,7 +17,7 @@ from edge_agent.audio.uplink import Uplink
 from edge_agent.core.events import Device, Event
 from edge_agent.core.likeness import Envelopes, likeness
 from edge_agent.core.pcm import PERIOD_S, PERIOD_SAMPLES, SAMPLE_BYTES, SAMPLE_RATE_HZ, SILENCE
-from edge_agent.core.playout.samples import peak
+from edge_agent.core.playout.samples import AUDIBLE_PEAK, peak
 from edge_agent.errors import AudioDeviceError
 
 VOICE_DBFS = -40.0
@@ -34,7 +34,8 @@ class Capture:
     """Reads the microphone while it is enabled, which it is at first, and feeds it to ``uplink``.
 
     Every block passes through ``canceller`` together with what ``far_end`` says was played. Levels and voices
-    are those of the cleaned sound.
+    are those of the cleaned sound. ``duck`` is told of each whether it held a voice, whether something was
+    played, and the time.
 
     A device that fails is told once (DeviceLost), tried again every RETRY_S, and told once when it works
     again (DeviceBack). While there is none, or it is disabled, the session hears silence and the sample
@@ -50,11 +51,13 @@ class Capture:
         on_crash: Callable[[BaseException], None],
         far_end: FarEnd,
         canceller: EchoCanceller,
+        duck: Callable[[bool, bool, float], None] | None = None,
     ) -> None:
         self._open_device = open_device
         self._uplink = uplink
         self._far_end = far_end
         self._canceller = canceller
+        self._duck = duck
         self._envelopes = Envelopes()
         self._envelopes_lock = threading.Lock()
         self._story = DeviceStory(Device.MICROPHONE, on_event)
@@ -142,8 +145,11 @@ class Capture:
         self._compare(played, cleaned)
         magnitude = peak(cleaned)
         self._meter.feed(magnitude)
-        if magnitude > self._voice_peak and self._uplink.gate_is_open:
+        is_voice = magnitude > self._voice_peak and self._uplink.gate_is_open
+        if is_voice:
             self.last_voice_at = now
+        if self._duck is not None:
+            self._duck(is_voice, played is not SILENCE and peak(played) > AUDIBLE_PEAK, now)
 
     def _compare(self, played: bytes, cleaned: bytes) -> None:
         played_dbfs = FLOOR_DBFS if played is SILENCE else to_dbfs(audioop.rms(played, SAMPLE_BYTES))

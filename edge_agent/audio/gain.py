@@ -25,11 +25,12 @@ class Gain:
 
     Above 1.0 a limiter holds the peaks at CEILING. It looks no further ahead than the block itself: an attack
     takes FADE_SAMPLES, in which samples may stick at full scale; they never wrap around. ``set`` is for any
-    thread, ``apply`` for one.
+    thread, as is ``set_ducking``; ``apply`` for one.
     """
 
     def __init__(self, gain: float = 1.0) -> None:
         self._wanted = gain
+        self._ducking = 1.0
         self._gain = gain
         self._reduction = 1.0
 
@@ -42,9 +43,13 @@ class Gain:
         """Change the factor, from the next block on."""
         self._wanted = gain
 
+    def set_ducking(self, gain: float) -> None:
+        """Multiply with another factor, 0 to 1, from the next block on: softer for a moment."""
+        self._ducking = gain
+
     def apply(self, block: bytes) -> bytes:
         """Return a block as loud as it should be; the very same object where nothing is to be done."""
-        wanted = self._wanted
+        wanted = self._wanted * self._ducking
         if block is SILENCE:
             self._gain, self._reduction = wanted, 1.0
             return block

@@ -398,6 +398,14 @@ class Sound(_Section, frozen=True):
     echo: Annotated[Echo, Meta(description="Taking the loudspeaker's sound out of the microphone's.")] = (
         Echo()
     )
+    ducking_db: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=40,
+            description="How much softer the loudspeaker is once somebody begins to talk; 0: not at all.",
+        ),
+    ] = 0
     opus: Annotated[Opus, Meta(description="How the microphone's sound is encoded.")] = Opus()
 
 

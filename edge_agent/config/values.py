@@ -9,7 +9,13 @@ from msgspec import inspect
 from edge_agent.config.document import Plain
 from edge_agent.config.mistakes import any_of, closest
 
-UNITS = {"_ms": "milliseconds", "_s": "seconds", "_bps": "bits per second", "_percent": "percent"}
+UNITS = {
+    "_ms": "milliseconds",
+    "_s": "seconds",
+    "_bps": "bits per second",
+    "_percent": "percent",
+    "_db": "decibels",
+}
 """Units by the ending of a key."""
 
 WORDS_FOR_BOOLEANS = {"on": "true", "yes": "true", "y": "true", "off": "false", "no": "false", "n": "false"}

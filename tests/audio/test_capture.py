@@ -53,6 +53,7 @@ class Bench:
         self.crashes: list[BaseException] = []
         self.packets: list[EncodedPacket] = []
         self.uplink = Uplink(OpusSettings())
+        self.ducked: list[tuple[bool, bool]] = []
         self.far_end = FarEnd()
         self.capture = Capture(
             self.open,
@@ -61,6 +62,7 @@ class Bench:
             self.crashes.append,
             self.far_end,
             Untouched(),
+            lambda is_voice, is_played, now: self.ducked.append((is_voice, is_played)),
         )
 
     def open(self) -> PcmInput:
@@ -241,6 +243,13 @@ def test_a_microphone_that_hears_the_loudspeaker_is_noticed(bench: Bench) -> Non
 def test_a_person_who_talks_while_the_loudspeaker_does_is_no_echo(bench: Bench) -> None:
     bench.hear_while_played(heard=syllables(2), played=syllables(1))
     assert bench.capture.echo_likeness < ECHO_LIKENESS
+
+
+def test_each_period_tells_of_voice_and_loudspeaker(bench: Bench) -> None:
+    loud = tone(400, 0.01)
+    bench.uplink.open_gate()
+    bench.hear_while_played(heard=[loud, SILENCE, loud, SILENCE], played=[SILENCE, loud, loud, SILENCE])
+    assert bench.ducked[:4] == [(True, False), (False, True), (True, True), (False, False)]
 
 
 def test_a_likeness_does_not_outlive_the_device(bench: Bench) -> None:

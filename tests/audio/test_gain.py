@@ -36,6 +36,17 @@ def test_a_sound_is_made_softer_or_louder(factor: float) -> None:
     assert amplitude(out, 800) == pytest.approx(8000 * factor, rel=0.01, abs=1)
 
 
+def test_ducking_makes_it_softer_for_a_moment_whatever_the_volume() -> None:
+    gain = Gain(0.5)
+    gain.set_ducking(0.25)
+    soft = b"".join(gain.apply(block) for block in BLOCKS)
+    gain.set_ducking(1.0)
+    loud = b"".join(gain.apply(block) for block in BLOCKS)
+    assert amplitude(soft[PERIOD_BYTES:], 800) == pytest.approx(1000, rel=0.01)
+    assert amplitude(loud[PERIOD_BYTES:], 800) == pytest.approx(4000, rel=0.01)
+    assert steps_of(soft + loud) <= 1.3 * steps_of(TONE)
+
+
 @pytest.mark.parametrize(("before", "after"), [(1.0, 0.0), (0.0, 1.0), (1.0, 0.2), (0.3, 3.0)])
 def test_a_change_does_not_click(before: float, after: float) -> None:
     gain = Gain(before)
