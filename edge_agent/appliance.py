@@ -13,6 +13,7 @@ from functools import partial
 from typing import ParamSpec
 
 from edge_agent import journal
+from edge_agent.accounts import Accounts
 from edge_agent.audio.capture import Capture
 from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.level import FLOOR_DBFS
@@ -28,7 +29,9 @@ from edge_agent.control import (
     Release,
     Request,
     SendRaw,
+    ShowStatistics,
     StateShown,
+    StatisticsShown,
     Transcript,
     TurnAnswered,
     Volume,
@@ -55,6 +58,8 @@ from edge_agent.core.events import (
     DeviceBack,
     EchoMeasured,
     Event,
+    LinkDown,
+    LinkUp,
     MuteRequested,
     RawEventRequested,
     ServerSaid,
@@ -93,6 +98,9 @@ THREAD_POLL_S = 0.005
 
 LEVEL_PERIOD_S = 0.2
 """Five times a second is what an eye follows."""
+
+STATISTICS_PERIOD_S = 5.0
+"""How often the control socket's clients get the statistics without asking."""
 
 P = ParamSpec("P")
 
@@ -143,6 +151,9 @@ class Appliance:
             far_end,
             parts.gain,
         )
+
+        self._accounts = Accounts(self._capture, self._playback, parts.uplink, parts.downlink, self._tell)
+        self._session: RealtimeSession | None = None
 
     @property
     def is_muted(self) -> bool:
@@ -217,9 +228,14 @@ class Appliance:
         living = [
             tasks.create_task(self._runner.run(), name="runner"),
             tasks.create_task(self._light.run(), name="light"),
-            tasks.create_task(self._publish_levels(), name="levels"),
+            tasks.create_task(self._accounts.run(), name="accounts"),
             tasks.create_task(self._feed_watchdog(), name="watchdog"),
         ]
+        if self._control is not None:
+            living += [
+                tasks.create_task(self._publish_levels(self._control), name="levels"),
+                tasks.create_task(self._publish_statistics(self._control), name="statistics"),
+            ]
         ready()
         try:
             await self._until_stopped_or_crashed(stop)
@@ -270,6 +286,7 @@ class Appliance:
                 self._sessions.open(epoch)
             case CloseLink(epoch=epoch):
                 self._sessions.close(epoch)
+                self._accounts.end()
             case Send(epoch=epoch, event=event):
                 self._sessions.send(epoch, event)
             case FlushPlayout():
@@ -288,7 +305,10 @@ class Appliance:
                 self._tell(command)
 
     def _make_session(self, epoch: int) -> RealtimeSession:
-        return self._parts.make_session(epoch, self._runner.post, self._saw_wire_type, self._saw_malformed)
+        self._session = self._parts.make_session(
+            epoch, self._runner.post, self._saw_wire_type, self._saw_malformed
+        )
+        return self._session
 
     def _tell(self, told: Tell) -> None:
         journal.tell(told.notice, told.text, told.fields)
@@ -319,9 +339,17 @@ class Appliance:
             self._control.publish(LedShown(pattern.name, at_s))
 
     def _observe(self, event: Event) -> None:
-        if isinstance(event, ServerSaid):
-            for line in self._transcripts.see(event.event):
-                self._show_line(line)
+        match event:
+            case ServerSaid():
+                for line in self._transcripts.see(event.event):
+                    self._show_line(line)
+            case LinkUp() if self._session is not None:
+                session = self._session
+                self._accounts.begin(lambda: session.counters)
+            case LinkDown():
+                self._accounts.end()
+            case _:
+                pass
 
     def _show_line(self, line: Line) -> None:
         if self._control is not None:
@@ -336,13 +364,24 @@ class Appliance:
     def _saw_malformed(self, reason: str) -> None:
         self._tell(Tell(Notice.MALFORMED_EVENT, f"the server sent a message that is no event: {reason}"))
 
-    async def _publish_levels(self) -> None:
+    async def _publish_levels(self, control: ControlSocket) -> None:
         while True:
+            await control.wait_for_client()
             await asyncio.sleep(LEVEL_PERIOD_S)
-            if self._control is not None:
-                self._control.publish(
-                    Level(_shown_level(self._capture.level_dbfs), _shown_level(self._playback.level_dbfs))
-                )
+            control.publish(
+                Level(_shown_level(self._capture.level_dbfs), _shown_level(self._playback.level_dbfs))
+            )
+
+    async def _publish_statistics(self, control: ControlSocket) -> None:
+        while True:
+            await control.wait_for_client()
+            self._show_statistics()
+            await asyncio.sleep(STATISTICS_PERIOD_S)
+
+    def _show_statistics(self) -> None:
+        if self._control is not None:
+            at_s = self._control.since_start_s(self._loop.time())
+            self._control.publish(StatisticsShown(at_s, self._accounts.report()))
 
     # -- what happens ------------------------------------------------------------------------------
 
@@ -377,6 +416,8 @@ class Appliance:
                 self._runner.post(MuteRequested(muted))
             case Volume(percent=percent):
                 self._runner.post(VolumeRequested(percent))
+            case ShowStatistics():
+                self._show_statistics()
             case SendRaw(event=payload):
                 self._runner.post(RawEventRequested(payload))
 

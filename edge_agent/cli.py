@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_agent import __version__
-from edge_agent.errors import ConfigError, EdgeAgentError, ExitCode
+from edge_agent.errors import ConfigError, ControlError, EdgeAgentError, ExitCode
 
 if TYPE_CHECKING:
     from edge_agent.config.schema import Config
@@ -76,7 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"edge-agent {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add_command in (_add_run, _add_serve, _add_demo, _add_config, _add_devices):
+    for add_command in (_add_run, _add_serve, _add_demo, _add_config, _add_devices, _add_stats):
         add_command(commands)
     return parser
 
@@ -245,6 +245,29 @@ examples:
 """
 
 
+def _add_stats(commands: Any) -> None:
+    summary = "Show how the running agent's sound is: delay, losses, processor time."
+    parser = _new_parser(commands, "stats", _stats, summary, STATS_EPILOG)
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=DEFAULT_CONFIG,
+        metavar="FILE",
+        help="the configuration that the agent runs with (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+STATS_EPILOG = """\
+It asks at the control socket that the configuration names (control.socket). Names and units are those of
+W3C webrtc-stats; everything is counted from the beginning of the session.
+
+examples:
+  edge-agent stats
+  edge-agent stats --json --config my.yaml
+"""
+
+
 def _new_parser(
     commands: Any, name: str, command: Command | None, summary: str, epilog: str
 ) -> argparse.ArgumentParser:
@@ -372,6 +395,21 @@ def _devices(arguments: argparse.Namespace) -> int:
 
     devices = list_devices()
     sys.stdout.write(json.dumps(devices.as_json()) + "\n" if arguments.json else as_text(devices))
+    return ExitCode.OK
+
+
+def _stats(arguments: argparse.Namespace) -> int:
+    import asyncio
+
+    from edge_agent.config.loader import load_config
+    from edge_agent.control import ask_for_statistics
+    from edge_agent.core.statistics import as_text
+
+    path = load_config(arguments.config).control.socket
+    if path is None:
+        raise ControlError(f"{arguments.config}: control.socket: expected the path of a socket, got null")
+    told = asyncio.run(ask_for_statistics(Path(path)))
+    sys.stdout.write(json.dumps(told) + "\n" if arguments.json else as_text(told))
     return ExitCode.OK
 
 

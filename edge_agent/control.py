@@ -105,6 +105,16 @@ class TurnAnswered(msgspec.Struct, frozen=True, tag="turn", tag_field="type"):
     voice_to_voice_ms: float | None
 
 
+class StatisticsShown(msgspec.Struct, frozen=True, tag="statistics", tag_field="type"):
+    """What was counted since the session began: groups of numbers, named as in W3C webrtc-stats.
+
+    Told every few seconds, and when it is asked for.
+    """
+
+    at_s: float
+    groups: dict[str, dict[str, float | None]]
+
+
 class NoticeTold(msgspec.Struct, frozen=True, tag="notice", tag_field="type"):
     """Something was told to the journal."""
 
@@ -119,7 +129,18 @@ class Refused(msgspec.Struct, frozen=True, tag="error", tag_field="type"):
     text: str
 
 
-Message = Hello | StateShown | LedShown | WireEvent | Transcript | Level | TurnAnswered | NoticeTold | Refused
+Message = (
+    Hello
+    | StateShown
+    | LedShown
+    | WireEvent
+    | Transcript
+    | Level
+    | TurnAnswered
+    | StatisticsShown
+    | NoticeTold
+    | Refused
+)
 
 
 class Press(msgspec.Struct, frozen=True, tag="press", tag_field="do"):
@@ -146,13 +167,17 @@ class Volume(msgspec.Struct, frozen=True, tag="volume", tag_field="do"):
     percent: int
 
 
+class ShowStatistics(msgspec.Struct, frozen=True, tag="statistics", tag_field="do"):
+    """Show the statistics now, to everybody."""
+
+
 class SendRaw(msgspec.Struct, frozen=True, tag="send", tag_field="do"):
     """Send ``event`` to the server as it is."""
 
     event: dict[str, object]
 
 
-Request = Press | Release | Mute | Volume | SendRaw
+Request = Press | Release | Mute | Volume | ShowStatistics | SendRaw
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +201,7 @@ class ControlSocket:
         self._state: str | None = None
         self._led: str | None = None
         self._clients: dict[_Client, asyncio.Task[None]] = {}
+        self._has_clients = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._inode = 0
         self._read_request = msgspec.json.Decoder(Request).decode
@@ -221,6 +247,10 @@ class ControlSocket:
             for client in self._clients:
                 client.put(line)
 
+    async def wait_for_client(self) -> None:
+        """Wait until somebody is connected, so that nothing is measured for nobody."""
+        await self._has_clients.wait()
+
     async def close(self) -> None:
         """Disconnect everybody and remove the socket file. May be called twice."""
         if self._server is None:
@@ -247,10 +277,13 @@ class ControlSocket:
         client.put(_line(Hello(__version__, self._state, self._led, self.since_start_s(now))))
         task = asyncio.get_running_loop().create_task(client.serve(self._take), name="control-client")
         self._clients[client] = task
+        self._has_clients.set()
         task.add_done_callback(lambda task: self._gone(client, task))
 
     def _gone(self, client: _Client, task: asyncio.Task[None]) -> None:
         del self._clients[client]
+        if not self._clients:
+            self._has_clients.clear()
         if not task.cancelled() and task.exception() is not None:
             task.get_loop().call_exception_handler(
                 {"message": "a request of the control socket failed", "exception": task.exception()}
@@ -381,6 +414,19 @@ class ControlClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+async def ask_for_statistics(path: Path) -> dict[str, dict[str, float | None]]:
+    """Return what the agent at ``path`` counts. Raises ControlError if none answers."""
+    try:
+        async with asyncio.timeout(CONNECT_LIMIT_S), await ControlClient.connect(path) as client:
+            await client.send(ShowStatistics())
+            while (message := await client.receive()) is not None:
+                if isinstance(message, StatisticsShown):
+                    return message.groups
+    except TimeoutError as error:
+        raise ControlError(f"no agent answers at {path} within {CONNECT_LIMIT_S:g} s") from error
+    raise ControlError(f"the agent at {path} has ended")
 
 
 def _line(message: Message) -> bytes:

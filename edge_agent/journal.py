@@ -29,6 +29,13 @@ FIELD_NAMES = frozenset(
         "EDGE_ERROR_CODE",
         "EDGE_LATENCY_MS",
         "EDGE_VOLUME_PERCENT",
+        "EDGE_SOUND_S",
+        "EDGE_CPU_SHARE",
+        "EDGE_DELAY_MS",
+        "EDGE_CONCEALED_SHARE",
+        "EDGE_PACKETS_SENT",
+        "EDGE_PACKETS_DROPPED",
+        "EDGE_XRUNS",
     }
 )
 """Every field of our own that a record may carry; README explains them."""

@@ -22,7 +22,9 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"protocol", "errors", "redaction"}),
     frozenset({"core"}),
     frozenset({"audio", "gpio", "session"}),
-    frozenset({"config", "control", "devices", "host", "journal", "runner", "sessions", "supervision"}),
+    frozenset(
+        {"accounts", "config", "control", "devices", "host", "journal", "runner", "sessions", "supervision"}
+    ),
     frozenset({"parts"}),
     frozenset({"appliance"}),
     frozenset({"daemon"}),

@@ -30,6 +30,7 @@ COMMANDS = [
     ["config", "show"],
     ["config", "schema"],
     ["devices"],
+    ["stats"],
 ]
 PROCESS_LIMIT_S = 60.0
 """A process that takes so long hangs; on a busy machine starting one can take seconds."""
@@ -272,7 +273,22 @@ def test_devices_prints_text_or_one_json_object(capsys: pytest.CaptureFixture[st
     assert cli.main(["devices"]) == ExitCode.OK
     assert "Sound (names for sound.input and sound.output):" in capsys.readouterr().out
     assert cli.main(["devices", "--json"]) == ExitCode.OK
-    assert set(json.loads(capsys.readouterr().out)) == {"sound", "gpio"}
+    assert set(json.loads(capsys.readouterr().out)) == {"sound", "gpio", "machine", "opus"}
+
+
+@pytest.mark.parametrize(
+    ("control", "told"),
+    [
+        ("{}", "f.yaml: control.socket: expected the path of a socket, got null"),
+        ("{socket: /nowhere/socket}", "no agent answers at /nowhere/socket"),
+    ],
+)
+def test_statistics_of_an_agent_that_can_not_be_asked_end_with_1(
+    control: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, f"control: {control}")
+    assert cli.main(["stats", "--config", path]) == ExitCode.FAILED
+    assert told in capsys.readouterr().err
 
 
 def test_the_default_server_is_where_the_default_configuration_looks() -> None:

@@ -31,11 +31,14 @@ from edge_agent.control import (
     Release,
     Request,
     SendRaw,
+    ShowStatistics,
     StateShown,
+    StatisticsShown,
     Transcript,
     TurnAnswered,
     Volume,
     WireEvent,
+    ask_for_statistics,
 )
 from edge_agent.errors import ControlError, ControlTaken
 
@@ -103,6 +106,10 @@ async def test_a_new_client_hears_what_is_shown_now(path: Path) -> None:
             {"type": "transcript", "role": "user", "item_id": "item_1", "text": "hello", "final": True},
         ),
         (Level(-20.5, None), {"type": "level", "input_dbfs": -20.5, "output_dbfs": None}),
+        (
+            StatisticsShown(1.5, {"cpu": {"process": 0.05, "loop": None}}),
+            {"type": "statistics", "at_s": 1.5, "groups": {"cpu": {"process": 0.05, "loop": None}}},
+        ),
         (TurnAnswered(812.0), {"type": "turn", "voice_to_voice_ms": 812.0}),
         (
             NoticeTold("parked", "error", "no key"),
@@ -362,3 +369,49 @@ async def test_no_descriptor_is_left(path: Path) -> None:
         async with listening(path), await greeted(path):
             pass
     assert len(set(os.listdir("/proc/self/fd")) - before) <= 1
+
+
+async def test_who_asks_gets_the_statistics(path: Path) -> None:
+    groups: dict[str, dict[str, float | None]] = {"cpu": {"process": 0.05}}
+
+    def answer(request: Request) -> None:
+        assert request == ShowStatistics()
+        control.publish(WireEvent("something else"))
+        control.publish(StatisticsShown(1.0, groups))
+
+    async with listening(path, answer) as control:
+        assert await ask_for_statistics(path) == groups
+
+
+async def test_who_asks_nobody_is_told_so(path: Path) -> None:
+    with pytest.raises(ControlError, match="no agent answers at"):
+        await ask_for_statistics(path)
+
+
+async def test_who_asks_an_agent_that_says_nothing_does_not_wait_for_ever(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.control.CONNECT_LIMIT_S", 0.2)
+    async with listening(path):
+        with pytest.raises(ControlError, match=r"within 0\.2 s"):
+            await ask_for_statistics(path)
+
+
+async def test_nothing_need_be_measured_while_nobody_is_connected(path: Path) -> None:
+    async with listening(path) as control:
+        waiting = asyncio.create_task(control.wait_for_client())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        async with await greeted(path), asyncio.timeout(DEADLINE_S):
+            await waiting
+        async with asyncio.timeout(DEADLINE_S):
+            while await is_watched(control):  # noqa: ASYNC110  that a client has gone is no event
+                await asyncio.sleep(0.005)
+
+
+async def is_watched(control: ControlSocket) -> bool:
+    waiting = asyncio.create_task(control.wait_for_client())
+    await asyncio.sleep(0)
+    is_done = waiting.done()
+    waiting.cancel()
+    return is_done

@@ -5,8 +5,8 @@ from __future__ import annotations
 import audioop
 import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 
 from edge_agent.audio.device import PcmInput
 from edge_agent.audio.echo import EchoCanceller
@@ -54,6 +54,7 @@ class Capture:
         duck: Callable[[bool, bool, float], None] | None = None,
     ) -> None:
         self._open_device = open_device
+        self._device: PcmInput | None = None
         self._uplink = uplink
         self._far_end = far_end
         self._canceller = canceller
@@ -75,6 +76,17 @@ class Capture:
     def progress(self) -> int:
         """A counter that grows with every period and every retry."""
         return self._thread.progress
+
+    @property
+    def cpu_s(self) -> float:
+        """How much processor time the thread has used, in seconds."""
+        return self._thread.cpu_s
+
+    @property
+    def drift_ppm(self) -> float | None:
+        """How much faster than the monotonic clock the device runs; None without one, or if not known."""
+        device = self._device
+        return None if device is None else device.drift_ppm
 
     @property
     def error(self) -> BaseException | None:
@@ -108,6 +120,15 @@ class Capture:
         """Open or close the device. Closed within a period, open again within IDLE_STAND_IN_S."""
         self._is_enabled = enabled
 
+    @contextmanager
+    def _opened(self) -> Iterator[PcmInput]:
+        with closing(self._open_device()) as device:
+            self._device = device
+            try:
+                yield device
+            finally:
+                self._device = None
+
     def _run(self, thread: SoundThread) -> None:
         self._heard_until_s = time.monotonic()
         while not thread.is_stopping:
@@ -123,7 +144,7 @@ class Capture:
         """Read until the device fails, or is not wanted any more."""
         if not self._is_enabled:
             return
-        with closing(self._open_device()) as device:
+        with self._opened() as device:
             known_xruns: int | None = None  # the first block comes after a gap as well
             while self._is_enabled and not thread.is_stopping:
                 block = device.read()

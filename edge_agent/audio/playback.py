@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Protocol
 
 from edge_agent.audio.device import PcmOutput
@@ -68,6 +68,7 @@ class Playback:
     ) -> None:
         """``gain``: makes the sound louder or softer on its way to the device; None: as it comes."""
         self._open_device = open_device
+        self._device: PcmOutput | None = None
         self._source = source
         self._far_end = far_end
         self._gain = gain or Gain()
@@ -86,6 +87,17 @@ class Playback:
     def progress(self) -> int:
         """A counter that grows with every period and every retry."""
         return self._thread.progress
+
+    @property
+    def cpu_s(self) -> float:
+        """How much processor time the thread has used, in seconds."""
+        return self._thread.cpu_s
+
+    @property
+    def drift_ppm(self) -> float | None:
+        """How much faster than the monotonic clock the device runs; None without one, or if not known."""
+        device = self._device
+        return None if device is None else device.drift_ppm
 
     @property
     def error(self) -> BaseException | None:
@@ -118,6 +130,15 @@ class Playback:
         self._source.flush(time.monotonic(), ignore_s)
         self._flush_is_due.set()
 
+    @contextmanager
+    def _opened(self) -> Iterator[PcmOutput]:
+        with closing(self._open_device()) as device:
+            self._device = device
+            try:
+                yield device
+            finally:
+                self._device = None
+
     def _run(self, thread: SoundThread) -> None:
         while not thread.is_stopping:
             try:
@@ -132,7 +153,7 @@ class Playback:
 
     def _play(self, thread: SoundThread) -> None:
         """Play until the device fails, or is not wanted any more."""
-        with closing(self._open_device()) as device:
+        with self._opened() as device:
             self._flush_is_due.clear()
             known_xruns = 0
             while not thread.is_stopping:

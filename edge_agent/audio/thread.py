@@ -6,6 +6,7 @@ import logging
 import os
 import resource
 import threading
+import time
 from collections.abc import Callable
 
 from edge_agent.core.events import Device, DeviceBack, DeviceLost, Event
@@ -36,12 +37,18 @@ class SoundThread:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._progress = 0
+        self._cpu_s = 0.0
         self.error: BaseException | None = None
 
     @property
     def progress(self) -> int:
         """A counter that grows as long as the thread does its work."""
         return self._progress
+
+    @property
+    def cpu_s(self) -> float:
+        """How much processor time the thread had used at its last step of progress, in seconds."""
+        return self._cpu_s
 
     @property
     def is_stopping(self) -> bool:
@@ -62,6 +69,8 @@ class SoundThread:
     def tick(self) -> None:
         """Count one step of progress. For the body."""
         self._progress += 1
+        # Here, not by whoever asks: the clock of a thread that has ended can't be read safely.
+        self._cpu_s = time.thread_time()
 
     def wait(self, duration_s: float) -> None:
         """Sleep, but not beyond :meth:`stop`. For the body."""

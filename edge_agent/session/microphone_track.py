@@ -41,6 +41,8 @@ class MicrophoneTrack(MediaStreamTrack):
         self._is_waking = False
         self.packets_sent = 0
         self.packets_dropped = 0
+        self.bytes_sent = 0
+        """Payload alone."""
 
     def deliver(self, packet: EncodedPacket) -> None:
         """Take one packet. Called in one thread; never blocks, never raises."""
@@ -69,6 +71,7 @@ class MicrophoneTrack(MediaStreamTrack):
         packet.pts = waiting.timestamp_samples
         packet.time_base = TIME_BASE
         self.packets_sent += 1
+        self.bytes_sent += len(waiting.payload)
         return packet
 
     def stop(self) -> None:

@@ -110,6 +110,7 @@ class Peer:
             sound_packets_empty=0 if self._tap is None else self._tap.packets_empty,
             packets_sent=self._microphone.packets_sent,
             packets_dropped=self._microphone.packets_dropped,
+            bytes_sent=self._microphone.bytes_sent,
         )
 
     async def make_offer(self) -> str:

@@ -65,6 +65,8 @@ class TransportCounters:
     packets_sent: int = 0
     packets_dropped: int = 0
     """Microphone packets that waited too long: oldest dropped."""
+    bytes_sent: int = 0
+    """Sound in the packets sent, without what carries it."""
 
 
 class Transport(Protocol):
