@@ -71,6 +71,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "numpy": ("audio/aec3.py", "bench/"),
     "msgspec": ("protocol/", "config/", "session/", "server/", "control.py", "parts.py"),
     "pocketsphinx": ("server/",),
+    "pylibsrtp": ("session/rtp_tap.py",),
     "pywebrtc_audio": ("audio/aec3.py", "bench/"),
     "rich": ("demo/",),
     "scipy": ("bench/",),

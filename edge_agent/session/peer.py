@@ -34,7 +34,7 @@ from edge_agent.protocol.profiles import EVENTS_CHANNEL_LABEL
 from edge_agent.session.endpoint import IceServer
 from edge_agent.session.message_queue import MessageQueue
 from edge_agent.session.microphone_track import MicrophoneTrack
-from edge_agent.session.rtp_tap import tap
+from edge_agent.session.rtp_tap import take_short_cut, tap
 from edge_agent.session.transport import SoundRoad, TransportCounters
 
 logger = logging.getLogger(__name__)
@@ -90,8 +90,7 @@ class Peer:
         self._microphone = MicrophoneTrack()
         self._microphone_is_connected = False
         self._add_microphone()
-        (transceiver,) = self._connection.getTransceivers()
-        self._tap = tap(transceiver.receiver, self._take)
+        self._tap = tap(self._connection.getReceivers()[0], self._take)
         # Before the offer, so that it is part of it, and with its handlers in the same breath, because the
         # first event may arrive in the same turn of the loop as "open".
         self._channel = self._connection.createDataChannel(EVENTS_CHANNEL_LABEL)
@@ -133,6 +132,8 @@ class Peer:
             reason = f"{type(error).__name__}: {error}"[:200]
             message = f"the server's SDP answer can't be used ({reason})"
             raise SignalingError(Fault(FaultKind.BAD_ANSWER, message)) from error
+        if self._tap is not None:
+            take_short_cut(self._connection.getReceivers()[0])
 
     async def opened(self) -> None:
         """Wait until the event channel is open. No deadline of its own.
@@ -180,6 +181,8 @@ class Peer:
         """Release sockets, the decoder's thread and all tasks, within ``limit_s``."""
         self._messages.end(Fault(FaultKind.CLOSED, "we closed the connection"))
         self._microphone.stop()
+        if self._tap is not None:
+            self._tap.close()
         for reader in self._readers:
             reader.cancel()
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,7 @@ from aiortc.jitterbuffer import JitterBuffer
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack
 
 from edge_agent.audio.opus import OpusDecoder
+from edge_agent.core.events import LinkDown
 from edge_agent.core.faults import FaultKind
 from edge_agent.session import rtp_tap
 from tests.session.bench import PACKET_SAMPLES, Bench, loudness
@@ -74,10 +76,20 @@ async def started(server: PeerServer) -> tuple[Bench, Wire]:
     return bench, Wire(server)
 
 
+def peer_of(bench: Bench) -> Any:
+    """Return the peer connection inside a session."""
+    transport: Any = bench.session._transport
+    return transport._peer
+
+
 def receiver_of(bench: Bench) -> Any:
     """Return aiortc's receiver inside a session."""
-    transport: Any = bench.session._transport
-    return transport._peer._connection.getReceivers()[0]
+    return peer_of(bench)._connection.getReceivers()[0]
+
+
+def ice_of(bench: Bench) -> Any:
+    """Return aioice's connection inside a session."""
+    return receiver_of(bench).transport.transport._connection
 
 
 @pytest.fixture
@@ -118,6 +130,75 @@ async def test_order_gaps_and_wraps_are_handed_on(server: PeerServer) -> None:
     assert [packet.sequence_number for packet in bench.sound.packets] == [n % 2**16 for n in sent]
     assert [packet.payload for packet in bench.sound.packets] == [str(n).encode() for n in sent]
     assert {packet.ssrc for packet in bench.sound.packets} == {wire.ssrc}
+
+
+async def test_packets_come_the_same_way_without_the_short_cut(
+    server: PeerServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(rtp_tap, "_HANDLE_RTP", "_handle_rtp_datagram")
+    bench, wire = await started(server)
+    assert "data_received" not in vars(ice_of(bench))
+    for number in range(20):
+        await wire.send(number)
+    await eventually(lambda: len(bench.sound.packets) == 20)
+    await bench.session.hang_up()
+    assert "a turn of the loop more" in caplog.text
+
+
+async def test_short_cut_is_left_when_aiortc_has_to_wait(
+    server: PeerServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    handle = RTCRtpReceiver._handle_rtp_packet
+
+    async def handle_later(self: RTCRtpReceiver, packet: Any, arrival_time_ms: int) -> None:
+        await asyncio.sleep(0)
+        await handle(self, packet, arrival_time_ms)
+
+    bench, wire = await started(server)
+    assert "data_received" in vars(ice_of(bench))
+    monkeypatch.setattr(RTCRtpReceiver, "_handle_rtp_packet", handle_later)
+    await wire.send(0)
+    await eventually(lambda: "data_received" not in vars(ice_of(bench)))
+    await wire.send(1)
+    await eventually(lambda: bench.sound.packets)
+    await bench.session.hang_up()
+    assert [packet.sequence_number for packet in bench.sound.packets] == [1]
+    assert "no short cut" in caplog.text
+
+
+async def test_datagrams_of_a_stranger_change_nothing(server: PeerServer) -> None:
+    bench, wire = await started(server)
+    await wire.send(0)
+    (candidate, *_) = ice_of(bench).local_candidates
+    forged = aiortc.rtp.RtpPacket(payload_type=OPUS, ssrc=wire.ssrc, payload=b"forged").serialize()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for datagram in (
+            b"",
+            b"\x80",
+            b"\x80\x60",
+            forged,
+            forged.ljust(3000, b"x"),
+            b"\x80\xc8".ljust(3000),
+        ):
+            stranger.sendto(datagram, (candidate.host, candidate.port))
+    await wire.send(1)
+    await eventually(lambda: len(bench.sound.packets) == 2)
+    assert not any(isinstance(event, LinkDown) for event in bench.events)
+    await bench.session.hang_up()
+    assert {packet.payload for packet in bench.sound.packets} == {b"sound"}
+
+
+async def test_nothing_is_handed_on_after_the_close(server: PeerServer) -> None:
+    bench, wire = await started(server)
+    await wire.send(0)
+    await eventually(lambda: bench.sound.packets)
+    closing = asyncio.create_task(peer_of(bench).close(5.0))
+    await asyncio.sleep(0)
+    await wire.send(1)
+    await closing
+    assert len(bench.sound.packets) == 1
+    await bench.fault()
 
 
 async def test_another_source_is_handed_on(server: PeerServer) -> None:
@@ -170,6 +251,9 @@ async def test_server_is_told_of_loss_and_jitter(server: PeerServer) -> None:
     await bench.session.hang_up()
     (inbound,) = [one for one in report.values() if one.type == "inbound-rtp"]
     assert (inbound.packetsReceived, inbound.packetsLost) == (180, 20)
+    (transport,) = [one for one in report.values() if one.type == "transport"]
+    assert transport.packetsReceived > 180
+    assert transport.bytesReceived > 180 * len(b"sound")
     assert len(bench.sound.packets) == 180
 
 
@@ -198,7 +282,7 @@ async def test_nothing_of_aiortc_grows_behind_the_tap(server: PeerServer) -> Non
         await eventually(all_arrived)
     assert receiver._RTCRtpReceiver__decoder_queue.qsize() == 0
     assert receiver.track._queue.qsize() == 0
-    assert receiver.transport.transport._connection._queue.qsize() == 0
+    assert ice_of(bench)._queue.qsize() == 0
     await bench.session.hang_up()
 
 
