@@ -34,8 +34,8 @@ CAPTURE_PERIODS = 20
 """A capture buffer is emptied as it fills, so its size is no delay: 0.2 s that the process may be held up."""
 
 OLDEST_CAPTURE_S = 0.1
-"""What has waited longer for a process that was held up is dropped: a server would keep the delay, and people
-would wait for it in every turn. A tenth of a second of lost speech is a syllable at most."""
+"""What has waited longer for a process that was held up is dropped, as an overrun drops it: a server would
+keep the delay, and people would wait for it in every turn."""
 
 DROPS_IN_A_ROW = 20
 """A sound server may hold more than it shows, and shows it once there is room: some seconds in all."""
@@ -114,7 +114,7 @@ class AlsaInput:
         return self._clock.drift_ppm
 
     def read(self) -> bytes:
-        """Wait for the next period and return it. What is older than OLDEST_CAPTURE_S is an overrun."""
+        """Wait for the next period and return it; what is older than OLDEST_CAPTURE_S counts as overrun."""
         while len(self._pending) < PERIOD_BYTES:
             self._drop_old()
             self._pending += self._converter.convert(self._read_device())
@@ -142,15 +142,15 @@ class AlsaInput:
         raise AudioDeviceError(f"{self._name}: gives no samples, only overruns; {_advice(errno.EIO)}")
 
     def _drop_old(self) -> None:
-        """Leave out the oldest of what waits when it is too much."""
+        """Drop what waits, all but its end, when its beginning is too old."""
         limit_frames = OLDEST_CAPTURE_S * self._shape.format.rate_hz
         for attempt in range(DROPS_IN_A_ROW):
-            excess_frames = self._handle.avail() - limit_frames
-            if excess_frames < self._shape.period_frames:
+            waiting_frames = self._handle.avail()
+            if waiting_frames <= limit_frames:
                 return
             self.xruns += attempt == 0
             self._pending.clear()
-            for _ in range(int(excess_frames // self._shape.period_frames)):
+            for _ in range(waiting_frames // self._shape.period_frames - 1):
                 self._read_device()
 
 
@@ -326,13 +326,10 @@ class _CardClock:
         self._shape = shape
         self._drift = ClockDrift()
         self._periods = 0
+        self.drift_ppm: float | None = None
         with suppress(alsaaudio.ALSAAudioError):  # a plugin may not know time stamps
             handle.set_tstamp_mode(alsaaudio.PCM_TSTAMP_ENABLE)
             handle.set_tstamp_type(alsaaudio.PCM_TSTAMP_TYPE_MONOTONIC)
-
-    @property
-    def drift_ppm(self) -> float | None:
-        return self._drift.ppm
 
     def period(self, moved_frames: Callable[[int], int]) -> None:
         """A period has been moved; ``moved_frames`` makes the card's position of what ``avail`` says."""
@@ -343,6 +340,7 @@ class _CardClock:
         avail_frames, at_s = self._look()
         if 0 <= avail_frames <= self._shape.buffer_frames:
             self._drift.update(moved_frames(avail_frames) / self._shape.format.rate_hz, at_s)
+            self.drift_ppm = self._drift.ppm
 
     def _look(self) -> tuple[int, float]:
         seconds, nanoseconds, avail_frames = self._handle.htimestamp()

@@ -301,3 +301,9 @@ def test_stopping_before_the_start_is_fine() -> None:
     make: Callable[[], PcmInput] = FakeInput
     capture = Capture(make, Uplink(OpusSettings()), lambda event: None, ignore, FarEnd(), Untouched())
     assert capture.stop(0.0)
+
+
+def test_the_drift_of_the_device_is_passed_on(bench: Bench) -> None:
+    bench.microphone.drift_ppm = -42.0
+    bench.start()
+    assert bench.capture.drift_ppm == -42.0

@@ -222,3 +222,9 @@ def test_a_bug_ends_the_thread_and_is_reported(bench: Bench) -> None:
 
 def test_the_blocks_of_a_tone_are_all_alike() -> None:
     assert set(blocks_of(TONE)) == {BLOCK}
+
+
+def test_the_drift_of_the_device_is_passed_on(bench: Bench) -> None:
+    bench.loudspeaker.drift_ppm = 42.0
+    bench.loudspeaker.step(2)
+    wait_until(lambda: bench.playback.drift_ppm == 42.0, "the drift")
