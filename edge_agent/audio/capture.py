@@ -69,7 +69,6 @@ class Capture:
         self._heard_until_s = time.monotonic()
         self.last_voice_at: float | None = None
         """Monotonic seconds of the last voice that came through an open gate, None if never."""
-        self._drift_ppm: float | None = None
         self.xruns = 0
         """How often samples were lost, all devices of this run together."""
 
@@ -108,11 +107,6 @@ class Capture:
         with self._envelopes_lock:
             played, heard = self._envelopes.snapshot()
         return likeness(played, heard)
-
-    @property
-    def drift_ppm(self) -> float | None:
-        """How much faster than the monotonic clock the microphone runs; None while that is not known."""
-        return self._drift_ppm
 
     def start(self) -> None:
         """Start the thread; once only."""
@@ -159,7 +153,6 @@ class Capture:
                     self._far_end.restart()
                     self.xruns += device.xruns - (known_xruns or 0)
                     known_xruns = device.xruns
-                self._drift_ppm = device.drift_ppm
                 self._take(block)
                 self._story.works()
                 thread.tick()

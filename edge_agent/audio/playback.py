@@ -80,7 +80,6 @@ class Playback:
         self._meter = PeakMeter()
         self._silent_s = 0.0
         self._is_sounding = False
-        self._drift_ppm: float | None = None
         self.xruns = 0
         """How often the device ran dry, all devices of this run together."""
 
@@ -114,11 +113,6 @@ class Playback:
     def is_sounding(self) -> bool:
         """Whether something audible is being played: from SoundStarted to SoundEnded."""
         return self._is_sounding
-
-    @property
-    def drift_ppm(self) -> float | None:
-        """How much faster than the monotonic clock the loudspeaker runs; None while that is not known."""
-        return self._drift_ppm
 
     def start(self) -> None:
         """Start the thread; once only."""
@@ -167,7 +161,6 @@ class Playback:
                 is_fading = self._flush_is_due.is_set() and self._flush_device(device)
                 if not is_fading:
                     self._write(device, self._source.pull(time.monotonic()))
-                self._drift_ppm = device.drift_ppm
                 self.xruns += device.xruns - known_xruns
                 known_xruns = device.xruns
                 self._story.works()
