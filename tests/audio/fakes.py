@@ -26,9 +26,6 @@ class Clock:
         self.now += duration_s
 
 
-SAMPLE_BYTES_OF = {"S16_LE": 2, "S24_3LE": 3, "S24_LE": 4, "S32_LE": 4}
-
-
 class FakeInput:
     """A microphone in a silent room, much faster than real time; ``hear`` makes it hear something."""
 
@@ -132,6 +129,7 @@ class FakeHandle:
         self.frame_bytes = channels * sample_bytes
         self.script: deque[int | bytes | Exception] = deque()
         self.written = bytearray()
+        self._is_written_to = False
         self.queued_frames = 0
         self.captured_frames = 0
         self.free_frames: int | None = None
@@ -158,6 +156,7 @@ class FakeHandle:
         answer = self._next(len(data) // self.frame_bytes)
         assert isinstance(answer, int)
         taken_frames = max(0, answer)
+        self._is_written_to = True
         self.written += data[: taken_frames * self.frame_bytes]
         self.queued_frames += taken_frames
         return answer
@@ -167,7 +166,7 @@ class FakeHandle:
             return self.free_frames
         buffer_frames = self._info["buffer_size"]
         assert isinstance(buffer_frames, int)
-        return buffer_frames - self.queued_frames if self.written else self.captured_frames
+        return buffer_frames - self.queued_frames if self._is_written_to else self.captured_frames
 
     def htimestamp(self) -> tuple[int, int, int]:
         return self.stamp
