@@ -35,7 +35,7 @@ FAR_OFF_PERIODS = 3
 
 LATE_LIMIT_PERIODS = 4
 """So much may come late and be left out, so that what follows it is in time. A loudspeaker whose thread is
-later than 40 ms has run dry and begins anew."""
+later than 40 ms, or stays late for as long, has run dry and begins anew."""
 
 LIMIT_PERIODS = 30
 """300 ms. Overflow rule: the oldest is dropped; who takes so late has lost as much of the microphone."""
@@ -119,6 +119,7 @@ class FarEnd:
         self._lock = threading.Lock()
         self._samples = bytearray()
         self._late_bytes = 0
+        self._late_takes = 0
         self._is_running = False
         self._alignment = Alignment()
 
@@ -151,6 +152,7 @@ class FarEnd:
         with self._lock:
             self._drop(len(self._samples) - round(HIGHEST_LOW_PERIODS * PERIOD_BYTES))
             self._late_bytes = 0
+            self._late_takes = 0
             self._alignment.restart()
 
     def take(self) -> bytes:
@@ -168,11 +170,11 @@ class FarEnd:
     def _next_period(self) -> bytes:
         period = bytes(self._samples[:PERIOD_BYTES])
         self._drop(PERIOD_BYTES)
-        if len(period) == PERIOD_BYTES:
-            return period
         self._late_bytes += PERIOD_BYTES - len(period)
-        if self._late_bytes > LATE_LIMIT_PERIODS * PERIOD_BYTES:
+        self._late_takes = self._late_takes + 1 if self._late_bytes else 0
+        if self._late_takes > LATE_LIMIT_PERIODS:
             self._stand_still()
+            self._samples += SILENCE  # one in hand, against being late again
         return period.ljust(PERIOD_BYTES, b"\0") if period else SILENCE
 
     def _next_is_silent(self) -> bool:
@@ -185,5 +187,6 @@ class FarEnd:
     def _stand_still(self) -> None:
         self._samples.clear()
         self._late_bytes = 0
+        self._late_takes = 0
         self._is_running = False
         self._alignment.restart()

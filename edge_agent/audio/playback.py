@@ -161,8 +161,10 @@ class Playback:
                 is_fading = self._flush_is_due.is_set() and self._flush_device(device)
                 if not is_fading:
                     self._write(device, self._source.pull(time.monotonic()))
-                self.xruns += device.xruns - known_xruns
-                known_xruns = device.xruns
+                if device.xruns != known_xruns:
+                    self._far_end.flushed()
+                    self.xruns += device.xruns - known_xruns
+                    known_xruns = device.xruns
                 self._story.works()
                 thread.tick()
 

@@ -207,6 +207,19 @@ def test_underruns_are_counted(bench: Bench) -> None:
     wait_until(lambda: bench.playback.xruns == 3, "the count")
 
 
+def test_the_echo_canceller_is_told_what_is_played_and_what_is_not(bench: Bench) -> None:
+    sound = tone(400, 0.05)
+    bench.play(sound)
+    bench.loudspeaker.step(5)
+    wait_until(lambda: bench.far_end.depth_periods >= 5, "what was played")
+    assert sound in b"".join(bench.far_end.take() for _ in range(30))
+    bench.loudspeaker.step(5)
+    wait_until(lambda: bench.far_end.depth_periods >= 1, "silence that was played")
+    bench.loudspeaker.xruns = 1
+    bench.loudspeaker.step(1)
+    wait_until(lambda: bench.far_end.depth_periods == 0, "a device that ran dry to have nothing more to play")
+
+
 def test_a_device_that_hangs_does_not_hold_up_the_end(bench: Bench) -> None:
     assert not bench.playback.stop(0.02)  # nobody lets the loudspeaker play
 
