@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import audioop
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,12 +10,12 @@ from contextlib import closing, contextmanager
 from edge_agent.audio.device import PcmInput
 from edge_agent.audio.echo import EchoCanceller
 from edge_agent.audio.far_end import FarEnd
-from edge_agent.audio.level import FLOOR_DBFS, PeakMeter, from_dbfs, to_dbfs
+from edge_agent.audio.level import PeakMeter, from_dbfs
 from edge_agent.audio.thread import RETRY_S, DeviceStory, SoundThread
 from edge_agent.audio.uplink import Uplink
 from edge_agent.core.events import Device, Event
-from edge_agent.core.likeness import Envelopes, likeness
-from edge_agent.core.pcm import PERIOD_S, PERIOD_SAMPLES, SAMPLE_BYTES, SAMPLE_RATE_HZ, SILENCE
+from edge_agent.core.likeness import Sounds, likeness
+from edge_agent.core.pcm import PERIOD_S, PERIOD_SAMPLES, SAMPLE_RATE_HZ, SILENCE
 from edge_agent.core.playout.samples import AUDIBLE_PEAK, peak
 from edge_agent.errors import AudioDeviceError
 
@@ -59,8 +58,8 @@ class Capture:
         self._far_end = far_end
         self._canceller = canceller
         self._duck = duck
-        self._envelopes = Envelopes()
-        self._envelopes_lock = threading.Lock()
+        self._sounds = Sounds()
+        self._sounds_lock = threading.Lock()
         self._story = DeviceStory(Device.MICROPHONE, on_event)
         self._thread = SoundThread("capture", self._run, on_crash)
         self._meter = PeakMeter()
@@ -100,12 +99,12 @@ class Capture:
 
     @property
     def echo_likeness(self) -> float:
-        """How much of the last 2 s of cleaned sound follows what was played, 0 to 1: see core.likeness.
+        """How much of the last 2 s of cleaned sound is what was played, 0 to 1: see core.likeness.
 
-        For any thread; takes about a millisecond.
+        For any thread; takes some 15 ms on a PC.
         """
-        with self._envelopes_lock:
-            played, heard = self._envelopes.snapshot()
+        with self._sounds_lock:
+            played, heard = self._sounds.snapshot()
         return likeness(played, heard)
 
     def start(self) -> None:
@@ -163,7 +162,8 @@ class Capture:
         cleaned = self._canceller.process(block, played)
         self._uplink.feed(cleaned)
         self._heard_until_s = now
-        self._compare(played, cleaned)
+        with self._sounds_lock:
+            self._sounds.add(played, cleaned)
         magnitude = peak(cleaned)
         self._meter.feed(magnitude)
         is_voice = magnitude > self._voice_peak and self._uplink.gate_is_open
@@ -171,12 +171,6 @@ class Capture:
             self.last_voice_at = now
         if self._duck is not None:
             self._duck(is_voice, played is not SILENCE and peak(played) > AUDIBLE_PEAK, now)
-
-    def _compare(self, played: bytes, cleaned: bytes) -> None:
-        played_dbfs = FLOOR_DBFS if played is SILENCE else to_dbfs(audioop.rms(played, SAMPLE_BYTES))
-        heard_dbfs = to_dbfs(audioop.rms(cleaned, SAMPLE_BYTES))
-        with self._envelopes_lock:
-            self._envelopes.add(played_dbfs, heard_dbfs)
 
     def _close_gap(self) -> None:
         """Advance the sample clock to the block that has just been read: what was in between is lost."""
@@ -186,8 +180,8 @@ class Capture:
     def _stand_in(self, thread: SoundThread, until_s: float) -> None:
         """Be the microphone that there is not, until ``until_s``, a change of the enabling or the end."""
         self._meter.reset()
-        with self._envelopes_lock:
-            self._envelopes.clear()
+        with self._sounds_lock:
+            self._sounds.clear()
         was_enabled = self._is_enabled
         while not thread.is_stopping and self._is_enabled is was_enabled and time.monotonic() < until_s:
             thread.wait(STAND_IN_S if self._uplink.is_connected else IDLE_STAND_IN_S)

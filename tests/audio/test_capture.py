@@ -226,11 +226,11 @@ def test_time_that_no_device_recorded_is_on_the_clock_all_the_same(bench: Bench)
 
 
 def syllables(seed: int) -> list[bytes]:
-    """Four seconds of tones of 60 to 240 ms with pauses between."""
+    """Four seconds of tones of 60 to 240 ms at different pitches with pauses between."""
     chance = random.Random(seed)
     blocks: list[bytes] = []
     while len(blocks) < 400:
-        loud = tone(400, 0.01, peak=chance.choice([2_000, 6_000, 12_000]))
+        loud = tone(chance.choice([400, 850, 1_800, 2_900]), 0.01)
         blocks += [loud] * chance.randint(6, 24) + [SILENCE] * chance.randint(4, 20)
     return blocks[:400]
 

@@ -123,8 +123,8 @@ def test_a_try_in_the_middle_of_an_answer_opens_the_gate() -> None:
     [
         (0.0, ""),
         (0.2, "the sun is shining on the hill"),
-        (0.5, "what is seven plus five"),
-        (0.5, "the sun"),
+        (0.4, "what is seven plus five"),
+        (0.4, "the sun"),
         (None, "stop"),
         (None, "is the sun shining in tokyo"),
         (None, ""),
@@ -139,7 +139,7 @@ def test_a_real_barge_in_never_counts(likeness: float | None, text: str) -> None
     assert speaking(scene).gate_is_open
 
 
-@pytest.mark.parametrize("likeness", [0.5, None])
+@pytest.mark.parametrize("likeness", [0.4, None])
 def test_a_transcript_that_repeats_the_answer_counts(likeness: float | None) -> None:
     scene = automatic()
     for _ in range(2):
