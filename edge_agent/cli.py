@@ -76,7 +76,15 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"edge-agent {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add_command in (_add_run, _add_serve, _add_demo, _add_config, _add_devices, _add_stats):
+    for add_command in (
+        _add_run,
+        _add_serve,
+        _add_demo,
+        _add_bench,
+        _add_config,
+        _add_devices,
+        _add_stats,
+    ):
         add_command(commands)
     return parser
 
@@ -181,6 +189,37 @@ examples:
   edge-agent demo
   edge-agent demo --input file:question.wav --output file:answer.wav
   edge-agent demo --json --dialect beta --turns 3
+"""
+
+
+def _add_bench(commands: Any) -> None:
+    summary = "Measure the sound path beside stock aiortc, libwebrtc and GStreamer's webrtcbin."
+    parser = _new_parser(commands, "bench", _bench, summary, BENCH_EPILOG)
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    parser.add_argument("--quick", action="store_true", help="a few cases, once: about a minute")
+    parser.add_argument(
+        "--rounds", type=_rounds, metavar="N", help="rounds of every case (default: 3; --quick: 1)"
+    )
+    parser.add_argument("--cases", metavar="NAME,…", help="only these cases (default: all)")
+    parser.add_argument("--stacks", metavar="NAME,…", help="only these stacks (default: all)")
+    parser.add_argument(
+        "--write-docs",
+        type=Path,
+        nargs="?",
+        const=Path("docs"),
+        metavar="DIR",
+        help="write performance.md and its plots into this folder (without DIR: docs)",
+    )
+
+
+BENCH_EPILOG = """\
+Everything happens on this machine, in some twelve minutes; let nothing else run on it meanwhile. A stack that
+is not installed is named on stderr, with the way to install it, and its figures are missing.
+
+examples:
+  edge-agent bench
+  edge-agent bench --quick --json
+  edge-agent bench --cases none,loss-5,stall-300 --stacks edge-agent,libwebrtc
 """
 
 
@@ -306,6 +345,10 @@ def _turns(text: str) -> int:
     return _whole_number(text, 1, 1000)
 
 
+def _rounds(text: str) -> int:
+    return _whole_number(text, 1, 100)
+
+
 def _whole_number(text: str, least: int, most: int) -> int:
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
         raise argparse.ArgumentTypeError(f"expected a whole number from {least} to {most}, got {text!r}")
@@ -360,6 +403,22 @@ def _demo(arguments: argparse.Namespace) -> int:
             dialect=Dialect(arguments.dialect),
             turns=DEFAULT_TURNS if arguments.turns is None else arguments.turns,
             keep=arguments.keep,
+        )
+    )
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from edge_agent.bench.options import options_of
+    from edge_agent.bench.run import run_bench
+
+    return run_bench(
+        options_of(
+            json=arguments.json,
+            quick=arguments.quick,
+            rounds=arguments.rounds,
+            cases=arguments.cases,
+            stacks=arguments.stacks,
+            write_docs=arguments.write_docs,
         )
     )
 

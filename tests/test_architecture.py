@@ -60,15 +60,19 @@ PURE_EXCEPTIONS = {
 }
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
-    "aiohttp": ("session/signaling.py", "server/"),
+    "aiohttp": ("session/signaling.py", "server/", "bench/stacks/"),
     "aioice": ("session/", "server/"),
-    "aiortc": ("session/", "server/"),
+    "aiortc": ("session/", "server/", "bench/far_end.py", "bench/stacks/"),
     "alsaaudio": ("audio/alsa.py", "audio/mixer.py"),
-    "av": ("session/", "server/", "audio/resample.py"),
+    "av": ("session/", "server/", "audio/resample.py", "bench/far_end.py", "bench/stacks/"),
     "ctypes": ("audio/opus.py", "audio/alsa.py", "bench/speexdsp.py", "demo/children.py"),
+    "gi": ("bench/stacks/webrtcbin.py",),
     "gpiozero": ("gpio/",),
     "lgpio": ("gpio/",),
+    "matplotlib": ("bench/document.py",),
     "numpy": ("audio/aec3.py", "bench/"),
+    "pesq": ("bench/figures.py",),
+    "pystoi": ("bench/figures.py",),
     "msgspec": ("protocol/", "config/", "session/", "server/", "control.py", "parts.py"),
     "pocketsphinx": ("server/",),
     "pylibsrtp": ("session/rtp_tap.py",),

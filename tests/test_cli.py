@@ -181,7 +181,7 @@ def test_the_help_of_all_names_every_command_and_exit_code(capsys: pytest.Captur
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     text = capsys.readouterr().out
-    for command in ("run", "serve", "demo", "config", "devices"):
+    for command in ("run", "serve", "demo", "bench", "config", "devices"):
         assert f"\n    {command} " in text
     for code in ExitCode:
         assert f"\n  {code.value} " in text
