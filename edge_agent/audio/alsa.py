@@ -14,6 +14,7 @@ import functools
 import logging
 import math
 import os
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +25,7 @@ import alsaaudio
 
 from edge_agent.audio.device import DeviceSettings
 from edge_agent.audio.device_format import DeviceFormat, FromDevice, ToDevice, candidates, format_of
+from edge_agent.audio.pace import sleep
 from edge_agent.core.drift import ClockDrift
 from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_S
 from edge_agent.errors import AudioDeviceError
@@ -195,13 +197,15 @@ class AlsaOutput:
         """How much is kept in the card's buffer, in seconds."""
         return self._fill_frames / self._shape.format.rate_hz
 
-    def wait(self) -> None:
-        """Sleep until a period is missing from the fill.
+    def wait(self, interrupt: threading.Event | None = None) -> None:
+        """Sleep until a period is missing from the fill, or ``interrupt`` is set.
 
         Raises AudioDeviceError when the card has stood still for STANDSTILL_S.
         """
         while (excess_frames := self._excess_frames()) > 0:
-            time.sleep(max(SHORTEST_WAIT_S, excess_frames / self._shape.format.rate_hz))
+            sleep(max(SHORTEST_WAIT_S, excess_frames / self._shape.format.rate_hz), interrupt)
+            if interrupt is not None and interrupt.is_set():
+                return
 
     def write(self, block: bytes) -> None:
         """Hand over one block when it is due.

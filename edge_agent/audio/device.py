@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,8 +58,11 @@ class PcmOutput(Protocol):
     def drift_ppm(self) -> float | None:
         """How much faster than the monotonic clock the device runs; None while, or if, that is not known."""
 
-    def wait(self) -> None:
-        """Wait until the device wants the next block; keeps the device's pace. Raises AudioDeviceError."""
+    def wait(self, interrupt: threading.Event | None = None) -> None:
+        """Wait until the device wants the next block, or ``interrupt`` is set; keeps the device's pace.
+
+        Raises AudioDeviceError.
+        """
 
     def write(self, block: bytes) -> None:
         """Hand over whole samples, a few milliseconds to LONGEST_BLOCK_S; waits if :meth:`wait` was left out.

@@ -13,6 +13,7 @@ import os
 import stat
 import struct
 import termios
+import threading
 from pathlib import Path
 
 from edge_agent.audio.pace import Pacer
@@ -90,9 +91,9 @@ class FifoOutput:
         self._fd: int | None = None
         self._connect()
 
-    def wait(self) -> None:
-        """Wait until the last block would have been played."""
-        self._pacer.wait()
+    def wait(self, interrupt: threading.Event | None = None) -> None:
+        """Wait until the last block would have been played, or ``interrupt`` is set."""
+        self._pacer.wait(interrupt)
 
     def write(self, block: bytes) -> None:
         """Pass the block on if somebody reads."""

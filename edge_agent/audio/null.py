@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from edge_agent.audio.pace import Pacer
 from edge_agent.core.pcm import BYTES_PER_S, SILENCE
 
@@ -34,9 +36,9 @@ class NullOutput:
     def __init__(self) -> None:
         self._pacer = Pacer()
 
-    def wait(self) -> None:
-        """Wait until the last block would have been played."""
-        self._pacer.wait()
+    def wait(self, interrupt: threading.Event | None = None) -> None:
+        """Wait until the last block would have been played, or ``interrupt`` is set."""
+        self._pacer.wait(interrupt)
 
     def write(self, block: bytes) -> None:
         """Take a block and forget it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 
 from edge_agent.core.pcm import PERIOD_S
@@ -27,8 +28,16 @@ class Pacer:
             self._due_s = now
         self._due_s += duration_s
 
-    def wait(self) -> None:
-        """Sleep until the block that was begun last is over; returns at once while behind."""
+    def wait(self, interrupt: threading.Event | None = None) -> None:
+        """Sleep until the block that was begun last is over; returns at once while behind, or interrupted."""
         left_s = self._due_s - time.monotonic()
         if left_s > 0:
-            time.sleep(left_s)
+            sleep(left_s, interrupt)
+
+
+def sleep(duration_s: float, interrupt: threading.Event | None) -> None:
+    """Sleep, but no longer than until ``interrupt`` is set."""
+    if interrupt is None:
+        time.sleep(duration_s)
+    else:
+        interrupt.wait(duration_s)

@@ -123,7 +123,7 @@ class Playback:
         return self._thread.stop(timeout_s)
 
     def flush(self, ignore_s: float = 0.0) -> None:
-        """Stop what is playing: the source is empty when this returns, the device's buffer within a period.
+        """Stop what is playing: the source is empty when this returns, the device's buffer a moment later.
 
         The sound of the next ``ignore_s`` belongs to it and is dropped as well; the rest is played.
         """
@@ -157,7 +157,7 @@ class Playback:
             self._flush_is_due.clear()
             known_xruns = 0
             while not thread.is_stopping:
-                device.wait()
+                device.wait(self._flush_is_due)
                 is_fading = self._flush_is_due.is_set() and self._flush_device(device)
                 if not is_fading:
                     self._write(device, self._source.pull(time.monotonic()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 from edge_agent.audio.device import PcmOutput
@@ -46,12 +47,12 @@ class RestingOutput:
         """The device's drift since it was opened last."""
         return self._device.drift_ppm if self._device is not None else None
 
-    def wait(self) -> None:
-        """Wait until the device wants the next block, or the clock does."""
+    def wait(self, interrupt: threading.Event | None = None) -> None:
+        """Wait until the device wants the next block, or the clock does, or ``interrupt`` is set."""
         if self._device is not None:
-            self._device.wait()
+            self._device.wait(interrupt)
         else:
-            self._pacer.wait()
+            self._pacer.wait(interrupt)
 
     def write(self, block: bytes) -> None:
         """Hand over a block; silence of a device at rest is only waited for."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import struct
+import threading
 import wave
 from pathlib import Path
 
@@ -109,9 +110,9 @@ class WavOutput:
         except OSError as error:
             raise self._failed(error) from error
 
-    def wait(self) -> None:
-        """Wait until the last block would have been played."""
-        self._pacer.wait()
+    def wait(self, interrupt: threading.Event | None = None) -> None:
+        """Wait until the last block would have been played, or ``interrupt`` is set."""
+        self._pacer.wait(interrupt)
 
     def write(self, block: bytes) -> None:
         """Append one block."""

@@ -84,7 +84,7 @@ class FakeOutput:
         self._runs.set()
         self._allowed.release()
 
-    def wait(self) -> None:
+    def wait(self, interrupt: threading.Event | None = None) -> None:
         if self.error is not None:
             raise self.error
         if self._runs.is_set():

@@ -513,6 +513,14 @@ def test_nothing_is_written_before_it_is_due(monkeypatch: pytest.MonkeyPatch) ->
     assert slept[2:] == [alsa.SHORTEST_WAIT_S]
 
 
+def test_waiting_ends_when_it_is_interrupted() -> None:
+    mouth = output(FakeHandle())
+    mouth.write(BLOCK)
+    interrupt = threading.Event()
+    interrupt.set()
+    mouth.wait(interrupt)  # the fake card plays nothing: it would wait until the card is broken
+
+
 def test_a_card_with_long_periods_is_filled_with_two_of_them() -> None:
     assert output(FakeHandle(period_size=1024, buffer_size=8192)).fill_s == pytest.approx(2048 / 48_000)
     assert output(FakeHandle(period_size=1024, buffer_size=1500)).fill_s == pytest.approx(1500 / 48_000)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from edge_agent.audio import pace
@@ -44,3 +46,11 @@ def test_a_long_stall_is_not_made_up_for(clock: Clock) -> None:
     pacer.move()
     pacer.wait()
     assert clock.now == pytest.approx(resumed_s + PERIOD_S)
+
+
+def test_a_wait_can_be_interrupted() -> None:
+    interrupt = threading.Event()
+    pacer = Pacer()
+    pacer.move(3600.0)
+    interrupt.set()
+    pacer.wait(interrupt)

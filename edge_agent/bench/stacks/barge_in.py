@@ -13,6 +13,7 @@ import asyncio
 import json
 import math
 import sys
+import threading
 import time
 import wave
 from array import array
@@ -23,6 +24,7 @@ from pathlib import Path
 from edge_agent import host
 from edge_agent.appliance import Appliance
 from edge_agent.audio.null import NullInput
+from edge_agent.audio.pace import sleep
 from edge_agent.config.loader import load_config
 from edge_agent.core.events import Event
 from edge_agent.core.pcm import BYTES_PER_S, PERIOD_BYTES, SAMPLE_BYTES, SILENCE
@@ -59,11 +61,11 @@ class Ear:
         self.sounds_since_s = math.inf
         self.last_sound_s = -math.inf
 
-    def wait(self) -> None:
-        """Wait until less than FILL_S is left."""
+    def wait(self, interrupt: threading.Event | None = None) -> None:
+        """Wait until less than FILL_S is left, or ``interrupt`` is set."""
         left_s = self._empty_at_s - FILL_S - time.monotonic()
         if left_s > 0:
-            time.sleep(left_s)
+            sleep(left_s, interrupt)
 
     def write(self, block: bytes) -> None:
         """Take a block into the buffer."""
