@@ -54,25 +54,11 @@ class DelayEstimate:
         self._last_arrival = -math.inf
         self._is_after_gap = True
         self._assumed_s = FIRST_TARGET_S
-
-    @property
-    def target_s(self) -> float:
+        self.target_s = FIRST_TARGET_S
         """How long after the fastest packet's time playout should run."""
-        if not self._events:
-            return self._assumed_s
-        index = min(len(self._highest) - 1, int(QUANTILE * len(self._highest)))
-        jitter_s = self._highest[index] - self._lowest[0]
-        measured_s = jitter_s * MARGIN + SMALLEST_MARGIN_S
-        distrust = max(0.0, 1 - len(self._events) / TRUSTED_EVENTS)
-        return min(LARGEST_TARGET_S, max(measured_s, self._assumed_s * distrust))
-
-    @property
-    def recent_peak_s(self) -> float:
+        self.recent_peak_s = 0.0
         """The jitter if the worst of the last RECENT_EVENTS stood for all: less delay than that is too risky
         now, even if the long run says otherwise."""
-        if not self._events:
-            return 0.0
-        return max(self._recent) - self._lowest[0]
 
     def observe(self, arrived_at: float, media_s: float) -> None:
         """Take one arrival."""
@@ -86,6 +72,7 @@ class DelayEstimate:
         else:
             self._is_after_gap = not self._events
             self._add_event(transit_s, transit_s)
+        self._judge()
 
     def delay_s(self, now: float, media_s: float) -> float:
         """Return how far ``now`` lies behind the arrival of a fastest packet with ``media_s``."""
@@ -98,10 +85,19 @@ class DelayEstimate:
     def begin_anew(self) -> None:
         """Forget how long packets take, but for the jitter: the sender's clock was set anew."""
         self._assumed_s = self.target_s
+        self.recent_peak_s = 0.0
         self._events.clear()
         self._recent.clear()
         self._highest.clear()
         self._lowest.clear()
+
+    def _judge(self) -> None:
+        lowest = self._lowest[0]
+        jitter_s = self._highest[int(QUANTILE * len(self._highest))] - lowest
+        measured_s = jitter_s * MARGIN + SMALLEST_MARGIN_S
+        distrust = max(0.0, 1 - len(self._events) / TRUSTED_EVENTS)
+        self.target_s = min(LARGEST_TARGET_S, max(measured_s, self._assumed_s * distrust))
+        self.recent_peak_s = max(self._recent) - lowest
 
     def _jumps(self, transit_s: float) -> bool:
         return bool(self._events) and abs(transit_s - self._events[-1][1]) > JUMP_S
