@@ -120,3 +120,15 @@ def test_a_device_is_told_lost_and_back_once_for_each_change() -> None:
     for _ in range(3):
         story.works()
     assert events[1:] == [DeviceBack(Device.MICROPHONE)]
+
+
+def test_the_time_that_a_thread_used_is_known_after_its_end() -> None:
+    def work(thread: SoundThread) -> None:
+        sum(range(200_000))
+        thread.tick()
+
+    thread = SoundThread("sound", work, nothing_crashes)
+    assert thread.cpu_s == 0.0
+    thread.start()
+    assert thread.stop(5.0)
+    assert thread.cpu_s > 0.0
