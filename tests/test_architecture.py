@@ -75,7 +75,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "pystoi": ("bench/figures.py",),
     "msgspec": ("protocol/", "config/", "session/", "server/", "control.py", "parts.py"),
     "pocketsphinx": ("server/",),
-    "pylibsrtp": ("session/rtp_tap.py",),
+    "pylibsrtp": ("session/rtp_tap.py", "session/direct_sender.py"),
     "pywebrtc_audio": ("audio/aec3.py", "bench/"),
     "rich": ("demo/",),
     "scipy": ("bench/",),

@@ -1,5 +1,6 @@
 """The microphone as a WebRTC track of packets that we encoded ourselves.
 
+aiortc needs a track in any case; packets go through it where they can't go directly (``direct_sender.py``).
 aiortc packs an ``av.Packet`` as it is, so its own encoder (stereo, 96 kbit/s, in an executor) never runs.
 See https://aiortc.readthedocs.io/en/latest/helpers.html and MediaStreamTrack.recv.
 """

@@ -31,6 +31,7 @@ from edge_agent.core.faults import Fault, FaultKind
 from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.errors import SignalingError
 from edge_agent.protocol.profiles import EVENTS_CHANNEL_LABEL
+from edge_agent.session.direct_sender import DirectSender, direct_sender
 from edge_agent.session.endpoint import IceServer
 from edge_agent.session.message_queue import MessageQueue
 from edge_agent.session.microphone_track import MicrophoneTrack
@@ -89,6 +90,7 @@ class Peer:
         self._connection.on("iceconnectionstatechange", self._state_changed)
         self._microphone = MicrophoneTrack()
         self._microphone_is_connected = False
+        self._sender: DirectSender | None = None
         self._add_microphone()
         self._tap = tap(self._connection.getReceivers()[0], self._take)
         # Before the offer, so that it is part of it, and with its handlers in the same breath, because the
@@ -102,14 +104,15 @@ class Peer:
     @property
     def counters(self) -> TransportCounters:
         """How far it got."""
+        outgoing = self._microphone if self._sender is None else self._sender
         return TransportCounters(
             messages_received=self._messages.received,
             messages_dropped=self._messages.dropped,
             sound_packets_received=self._frames_played if self._tap is None else self._tap.packets_received,
             sound_packets_empty=0 if self._tap is None else self._tap.packets_empty,
-            packets_sent=self._microphone.packets_sent,
-            packets_dropped=self._microphone.packets_dropped,
-            bytes_sent=self._microphone.bytes_sent,
+            packets_sent=outgoing.packets_sent,
+            packets_dropped=outgoing.packets_dropped,
+            bytes_sent=outgoing.bytes_sent,
         )
 
     async def make_offer(self) -> str:
@@ -147,7 +150,10 @@ class Peer:
     def start_microphone(self) -> None:
         """Send what the microphone delivers from now on."""
         self._microphone_is_connected = True
-        self._sound.connect_microphone(self._microphone.deliver)
+        (transceiver,) = self._connection.getTransceivers()
+        self._sender = direct_sender(transceiver)
+        outgoing = self._microphone if self._sender is None else self._sender
+        self._sound.connect_microphone(outgoing.deliver)
 
     def send(self, text: str) -> bool:
         """Queue one message; False if the channel is not open, is stuck, or does not take its size."""
@@ -181,6 +187,8 @@ class Peer:
         """Release sockets, the decoder's thread and all tasks, within ``limit_s``."""
         self._messages.end(Fault(FaultKind.CLOSED, "we closed the connection"))
         self._microphone.stop()
+        if self._sender is not None:
+            self._sender.close()
         if self._tap is not None:
             self._tap.close()
         for reader in self._readers:
