@@ -19,7 +19,7 @@ SMALLEST_MARGIN_S = 0.002
 millisecond late when the interpreter is busy; and a drift of 100 ppm takes away a millisecond in ten seconds,
 as long as a voice may speak without a pause in which that is put right."""
 
-FIRST_TARGET_S = 0.005
+FIRST_TARGET_S = 0.010
 """What is waited for before anything was measured: a wired network, or a good radio."""
 
 LARGEST_TARGET_S = 0.300
