@@ -51,8 +51,11 @@ LONGEST_PERIOD_S = 0.1
 SHORTEST_WAIT_S = 0.001
 """A device whose position moves in steps is looked at no more often than this."""
 
-STANDSTILL_S = 2.0
-"""A card that plays nothing for so long has stopped. A sound server that wakes a card takes half a second."""
+STANDSTILL_S = 0.25
+"""More than two of the longest periods. A card that plays nothing for so long is left to its driver. Waiting
+for room in a full buffer, that one goes on when the card does, tells an error after 10 s, or hangs; but it
+does not hold Python's interpreter meanwhile, as pyalsaaudio's drop() and close() do when a sound server
+hangs."""
 
 XRUNS_IN_A_ROW = 5
 """An xrun heals with the next call. This many without one good period between them are a broken device."""
@@ -170,7 +173,7 @@ class AlsaOutput:
         self._fill_frames = self._shape.fill_frames(settings)
         self._is_fresh = True
         self._written_frames = 0
-        self._known_queued_frames = 0
+        self._played_frames = 0
         self._moved_at = time.monotonic()
         self._pace = _PaceCheck(name)
         self._clock = _CardClock(handle, self._shape)
@@ -198,10 +201,7 @@ class AlsaOutput:
         return self._fill_frames / self._shape.format.rate_hz
 
     def wait(self, interrupt: threading.Event | None = None) -> None:
-        """Sleep until a period is missing from the fill, or ``interrupt`` is set.
-
-        Raises AudioDeviceError when the card has stood still for STANDSTILL_S.
-        """
+        """Sleep until a period is missing from the fill, ``interrupt`` is set or the card stands still."""
         while (excess_frames := self._excess_frames()) > 0:
             sleep(max(SHORTEST_WAIT_S, excess_frames / self._shape.format.rate_hz), interrupt)
             if interrupt is not None and interrupt.is_set():
@@ -255,14 +255,14 @@ class AlsaOutput:
         return max(0, self._shape.buffer_frames - free_frames)
 
     def _excess_frames(self) -> int:
-        """By how much there would be too much in the buffer if a period came now."""
+        """By how much there would be too much in the buffer if a period came now; 0 if nothing moves."""
         queued_frames = self._queued_frames()
         excess_frames = queued_frames + self._shape.format.period_frames - self._fill_frames
-        now = time.monotonic()
-        if excess_frames <= 0 or queued_frames != self._known_queued_frames:
-            self._known_queued_frames, self._moved_at = queued_frames, now
+        played_frames, now = self._written_frames - queued_frames, time.monotonic()
+        if excess_frames <= 0 or played_frames != self._played_frames:
+            self._played_frames, self._moved_at = played_frames, now
         elif now - self._moved_at > STANDSTILL_S:
-            raise AudioDeviceError(f"{self._name}: plays nothing any more; {_advice(errno.EIO)}")
+            return 0
         return excess_frames
 
     def _silence_beside(self, data: bytes) -> bytes:
