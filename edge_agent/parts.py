@@ -259,7 +259,7 @@ def _led(led: schema.Led | schema.PwmLed | schema.RgbLed) -> LedSettings:
 
 def _opus(opus: schema.Opus, machine: Machine) -> OpusSettings:
     wished = None if opus.application == "auto" else Application(opus.application)
-    suits = encoding_for(machine, wished, opus.fec)
+    suits = encoding_for(machine, wished, needs_speech_model=opus.fec or opus.dtx)
     return OpusSettings(
         frame_ms=opus.frame_ms,
         application=suits.application,

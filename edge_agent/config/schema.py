@@ -324,7 +324,7 @@ class Opus(_Section, frozen=True):
     ] = 20
     application: Annotated[
         Literal["auto", "voip", "audio", "lowdelay"],
-        Meta(description="What the encoder is made for. auto: voip, on small boards lowdelay."),
+        Meta(description="What the encoder is made for. auto: lowdelay; voip for fec or dtx."),
     ] = "auto"
     bitrate_bps: Annotated[
         Annotated[int, Meta(ge=6_000, le=128_000)] | None,
@@ -332,9 +332,7 @@ class Opus(_Section, frozen=True):
     ] = None
     complexity: Annotated[
         Annotated[int, Meta(ge=0, le=10)] | None,
-        Meta(
-            description="Effort of the encoder: quality for CPU time. Null: 5, less for voip on small boards."
-        ),
+        Meta(description="Effort of the encoder: quality for CPU time. Null: 5, on small boards 1."),
     ] = None
     fec: Annotated[bool, Meta(description="Carry a rough copy of the packet before, against loss.")] = False
     expected_loss_percent: Annotated[

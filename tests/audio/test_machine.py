@@ -8,7 +8,7 @@ import pytest
 from edge_agent.audio.machine import (
     BITRATE_BPS,
     COMPLEXITY,
-    SMALL_SPEECH_COMPLEXITY,
+    SMALL_COMPLEXITY,
     Encoding,
     Machine,
     encoding_for,
@@ -37,13 +37,13 @@ LARGE = [
 
 
 @pytest.mark.parametrize("model", SMALL)
-def test_a_small_board_does_a_third_of_the_work(model: str) -> None:
-    assert encoding_for(Machine(model, 4)) == Encoding(Application.LOW_DELAY, 5, 48_000)
+def test_a_small_board_is_asked_for_less(model: str) -> None:
+    assert encoding_for(Machine(model, 4)) == Encoding(Application.LOW_DELAY, SMALL_COMPLEXITY, 48_000)
 
 
 @pytest.mark.parametrize("model", LARGE)
-def test_any_other_machine_uses_the_speech_model(model: str) -> None:
-    assert encoding_for(Machine(model, 4)) == Encoding(Application.VOIP, 5, 32_000)
+def test_any_other_machine_does_more(model: str) -> None:
+    assert encoding_for(Machine(model, 4)) == Encoding(Application.LOW_DELAY, COMPLEXITY, 48_000)
 
 
 def test_a_single_processor_is_small_whatever_its_name() -> None:
@@ -56,12 +56,9 @@ def test_an_application_that_is_given_stays(model: str, application: Application
     assert encoding_for(Machine(model, 4), application).application is application
 
 
-def test_only_the_speech_model_knows_fec() -> None:
-    machine = Machine(SMALL[0], 4)
-    expected = Encoding(Application.VOIP, SMALL_SPEECH_COMPLEXITY, 32_000)
-    assert encoding_for(machine, fec=True) == expected
-    assert encoding_for(machine, Application.VOIP) == expected
-    assert encoding_for(machine, Application.LOW_DELAY).complexity == COMPLEXITY
+@pytest.mark.parametrize("model", [SMALL[0], LARGE[0]])
+def test_what_needs_the_speech_model_gets_it(model: str) -> None:
+    assert encoding_for(Machine(model, 4), needs_speech_model=True).application is Application.VOIP
 
 
 @pytest.mark.parametrize("application", list(Application))
