@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ appendix A.1); alone it is that of a packet that was on its way for seconds."""
 LONGEST_WAY_SAMPLES = 480_000
 """Ten seconds: a number and a time that lie less far back are old, however many of them arrive in a row."""
 
+LEAVING_S = 1.0
+"""For so long after a new stream's beginning what arrives of the former one is its rest, and not played."""
+
 
 @dataclass(frozen=True, slots=True)
 class WaitingPacket:
@@ -38,13 +42,52 @@ class WaitingPacket:
         return self.timestamp + self.duration
 
 
+class _Stream:
+    """The numbers of one source, as long as its clock is not set anew."""
+
+    def __init__(self, ssrc: int) -> None:
+        self._ssrc = ssrc
+        self._sequences = Unwrapper(16)
+        self._timestamps = Unwrapper(32)
+
+    def unwrap(self, packet: RtpPacket, duration: int) -> WaitingPacket:
+        return WaitingPacket(
+            self._sequences.unwrap(packet.sequence_number),
+            self._timestamps.unwrap(packet.timestamp),
+            duration,
+            packet.payload,
+            packet.arrived_at,
+        )
+
+    def holds(self, packet: RtpPacket) -> bool:
+        """Return whether the packet's number and time lie on the same side of the newest ones, and near."""
+        number, time = self._ahead(packet)
+        is_near = -LARGEST_MISORDER <= number <= LARGEST_DROPOUT
+        return packet.ssrc == self._ssrc and is_near and (time >= 0 if number > 0 else time <= 0)
+
+    def has_passed(self, packet: RtpPacket) -> bool:
+        """Return whether the packet is an old one of this stream, or one that was there already."""
+        number, time = self._ahead(packet)
+        is_old = -LARGEST_DROPOUT <= number <= 0 and -LONGEST_WAY_SAMPLES <= time <= 0
+        return packet.ssrc == self._ssrc and is_old
+
+    def begins_anew(self, packet: RtpPacket) -> bool:
+        """Return whether the packet shows that the sender's clock was set anew: a later number, an earlier
+        time. Or that there is another source."""
+        number, time = self._ahead(packet)
+        return packet.ssrc != self._ssrc or (0 < number <= LARGEST_DROPOUT and time < 0)
+
+    def _ahead(self, packet: RtpPacket) -> tuple[int, int]:
+        return self._sequences.ahead(packet.sequence_number), self._timestamps.ahead(packet.timestamp)
+
+
 class PacketBuffer:
     """Sorts, and finds out when a new stream begins. Bounded by LIMIT_PACKETS."""
 
     def __init__(self) -> None:
-        self._ssrc: int | None = None
-        self._sequences = Unwrapper(16)
-        self._timestamps = Unwrapper(32)
+        self._stream: _Stream | None = None
+        self._former: _Stream | None = None
+        self._left_at = -math.inf
         self._waiting: list[WaitingPacket] = []
         self._after_stray: int | None = None
 
@@ -61,19 +104,15 @@ class PacketBuffer:
         stream begins: then what waits belongs to the older one.
         """
         duration = duration_samples(packet.payload)
-        if duration is None or self._is_stray(packet):
+        if duration is None:
             return None, False
-        begins = self._begins_stream(packet)
+        begins = self._stream is None or self._begins_stream(self._stream, packet)
         if begins:
-            self._ssrc = packet.ssrc
-            self._sequences, self._timestamps = Unwrapper(16), Unwrapper(32)
-        return WaitingPacket(
-            self._sequences.unwrap(packet.sequence_number),
-            self._timestamps.unwrap(packet.timestamp),
-            duration,
-            packet.payload,
-            packet.arrived_at,
-        ), begins
+            self._former, self._stream = self._stream, _Stream(packet.ssrc)
+            self._left_at = packet.arrived_at
+        assert self._stream is not None
+        is_stray = not begins and not self._stream.holds(packet)
+        return None if is_stray else self._stream.unwrap(packet, duration), begins
 
     def put(self, packet: WaitingPacket) -> int:
         """Let an accepted packet wait; returns how many were dropped: itself if it is there already, or the
@@ -98,26 +137,20 @@ class PacketBuffer:
         self._waiting.clear()
         return dropped
 
-    def _is_stray(self, packet: RtpPacket) -> bool:
-        """Whether the number comes out of nowhere, and not for the second time in a row."""
+    def _begins_stream(self, stream: _Stream, packet: RtpPacket) -> bool:
         expected, self._after_stray = self._after_stray, None
-        if packet.ssrc != self._ssrc or self._is_near(packet) or packet.sequence_number == expected:
+        if stream.holds(packet) or stream.has_passed(packet) or self._is_of_former(packet):
             return False
-        is_old = -LARGEST_DROPOUT < self._sequences.ahead(packet.sequence_number) < 0 and (
-            -LONGEST_WAY_SAMPLES < self._timestamps.ahead(packet.timestamp) < 0
-        )
-        self._after_stray = None if is_old else (packet.sequence_number + 1) % 2**16
-        return True
-
-    def _begins_stream(self, packet: RtpPacket) -> bool:
-        if packet.ssrc != self._ssrc or not self._is_near(packet):
+        if stream.begins_anew(packet) or packet.sequence_number == expected:
             return True
-        # A later number with an earlier time: the sender's clock was set anew.
-        is_later = self._sequences.ahead(packet.sequence_number) > 0
-        return is_later and self._timestamps.ahead(packet.timestamp) < 0
+        self._after_stray = (packet.sequence_number + 1) % 2**16
+        return False
 
-    def _is_near(self, packet: RtpPacket) -> bool:
-        return -LARGEST_MISORDER <= self._sequences.ahead(packet.sequence_number) <= LARGEST_DROPOUT
+    def _is_of_former(self, packet: RtpPacket) -> bool:
+        if self._former is None:
+            return False
+        is_leaving = packet.arrived_at - self._left_at < LEAVING_S
+        return self._former.has_passed(packet) or (is_leaving and self._former.holds(packet))
 
 
 def _timestamp(packet: WaitingPacket) -> int:

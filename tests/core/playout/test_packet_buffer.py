@@ -145,6 +145,29 @@ def test_a_time_before_the_last_one_with_the_next_number_is_that_of_a_new_clock(
     assert begins(buffer, sender.send(0.1, 0.02)[0])
 
 
+@pytest.mark.parametrize("ssrc", [1, 2])
+def test_what_is_left_of_an_older_stream_does_not_bring_it_back(ssrc: int) -> None:
+    old = Sender(timestamp=480_000).send(0.0, 0.2)
+    new = Sender(ssrc=ssrc, sequence=10).send(0.2, 0.2)
+    buffer = PacketBuffer()
+    put(buffer, old[:-1])
+    assert begins(buffer, new[0])
+    for left in old[3:]:
+        assert buffer.accept(left) == (None, False)
+    assert not begins(buffer, new[1])
+
+
+def test_a_source_may_come_back() -> None:
+    one, other = Sender(ssrc=1), Sender(ssrc=2)
+    buffer = PacketBuffer()
+    turns = [(one, 0.0), (other, 0.2), (one, 3.0), (other, 5.0)]
+    for sender, start in turns:
+        first, *rest = sender.send(start, 0.2)
+        assert begins(buffer, first)
+        buffer.clear()
+        assert put(buffer, rest) == 0
+
+
 def test_packets_of_any_length_are_sorted_together() -> None:
     sender = Sender(toc=SILK_60_MS)
     packets = sender.send(0.0, 0.12)
