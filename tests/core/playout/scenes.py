@@ -10,6 +10,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import ParamSpec
 
 from edge_agent.core.pcm import PERIOD_S, SAMPLE_BYTES, SAMPLE_RATE_HZ, SILENCE
 from edge_agent.core.playout.jitter_buffer import JitterBuffer, Phase
@@ -29,6 +30,9 @@ PITCH_SAMPLES = 240
 
 DTX, QUIET, LOUD = 0, 1, 2
 """What a packet holds; the second byte of its payload."""
+
+
+P = ParamSpec("P")
 
 
 def _voice(samples: int) -> bytes:
@@ -168,6 +172,8 @@ class Scene:
         self.played: list[Played] = []
         self._rate_hz = SAMPLE_RATE_HZ / (1 + device_ppm * 1e-6)
         self._played_samples = 0
+        self._hung_s = 0.0
+        self.dropped_samples = 0
         self._coming: deque[RtpPacket] = deque()
 
     @property
@@ -184,13 +190,28 @@ class Scene:
     def step(self) -> Played:
         """Let the device pull once, after all that has arrived by now."""
         while self._coming and self._coming[0].arrived_at <= self.now:
-            self.buffer.insert(self._coming.popleft())
+            self._dropping(self.buffer.insert, self._coming.popleft())
         self.decoder.now = self.now
         played = Played(self.now, self.buffer.pull(self.now), self.buffer.phase)
         self.played.append(played)
         self._played_samples += played.samples
-        self.now = FIRST_PULL_S + self._played_samples / self._rate_hz
+        self.now = FIRST_PULL_S + self._hung_s + self._played_samples / self._rate_hz
         return played
+
+    def hang(self, seconds: float) -> None:
+        """Let the device, or its thread, stand still."""
+        self._hung_s += seconds
+        self.now += seconds
+
+    def flush(self, ignore_s: float) -> None:
+        """Interrupt the answer."""
+        self._dropping(self.buffer.flush, self.now, ignore_s)
+
+    def _dropping(self, call: Callable[P, None], *arguments: P.args, **named: P.kwargs) -> None:
+        """Call, and count what was decoded in vain."""
+        pending_samples = self.pending_samples
+        call(*arguments, **named)
+        self.dropped_samples += pending_samples - self.pending_samples
 
     def calls(self, *whats: str, since: float = 0.0) -> list[Call]:
         """Return what the decoder was asked for."""
