@@ -38,6 +38,12 @@ def test_after_a_standstill_the_clock_is_set_anew() -> None:
     assert clock.at(late) == late
 
 
+def test_a_device_that_stood_still_for_a_moment_is_not_late_for_ever() -> None:
+    pulls = [50.0 + n * PERIOD_S + (0.025 if n >= 100 else 0.0) for n in range(400)]
+    times = due_times(PullClock(), pulls)
+    assert times[-1] == pytest.approx(pulls[-1], abs=1e-3)
+
+
 def test_blocks_of_any_length_are_taken_for_what_they_are() -> None:
     clock = PullClock()
     clock.at(50.0)
