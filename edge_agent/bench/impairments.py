@@ -38,9 +38,10 @@ Fate = float | None
 class Case:
     """One impairment. ``recovers``: how long the delay takes to come back is worth knowing.
 
-    ``loss_share`` and ``jitter_s`` (uniform from zero, so packets overtake each other) hold for every packet
-    after QUIET_S; ``burst_packets`` are lost in a row at each of ``bursts`` places, all within speech; the
-    path stands still for ``stall_s`` once; the sender itself is silent for ``pause_s`` once.
+    After QUIET_S ``loss_share`` of the packets are lost and every one is late by up to ``jitter_s``: uniform
+    from zero, so packets overtake each other. ``burst_packets`` are lost in a row at each of ``bursts``
+    places. The path stands still for ``stall_s`` once; the sender itself is silent for ``pause_s`` once.
+    Whatever is lost is speech.
     """
 
     name: str
@@ -100,8 +101,9 @@ def schedule_of(case: Case, is_speech: Sequence[bool], seed: int) -> Schedule:
     fates: list[Fate] = [0.0] * count
     ends = first
     for index in range(first, count):
-        lost = chance.random() < case.loss_share
-        fates[index] = LOST if lost else chance.random() * case.jitter_s
+        fates[index] = chance.random() * case.jitter_s
+    for index in _scattered(round(case.loss_share * (count - first)), is_speech, first, chance):
+        fates[index] = LOST
     for place in _places(case.bursts, case.burst_packets, is_speech, first, chance):
         fates[place : place + case.burst_packets] = [LOST] * case.burst_packets
         ends = max(ends, place + case.burst_packets)
@@ -124,6 +126,12 @@ def _held_back(stall_s: float) -> Iterator[float]:
     while late_s > 0:
         yield late_s
         late_s -= PACKET_S - BACKLOG_SPACING_S
+
+
+def _scattered(losses: int, is_speech: Sequence[bool], first: int, chance: random.Random) -> list[int]:
+    """Return so many packets, by chance, all of them speech: what is lost in silence is not heard."""
+    speech = [index for index in range(first, len(is_speech)) if is_speech[index]]
+    return chance.sample(speech, min(losses, len(speech)))
 
 
 def _places(

@@ -98,7 +98,7 @@ def as_markdown(report: Report) -> str:
     """Return the tables."""
     lines = ["| case | stack | " + " | ".join(title for _, title in SHOWN) + " |"]
     lines.append("|---|---|" + "---:|" * len(SHOWN))
-    lines += [_line(row) for row in report.rows]
+    lines += [_line(row) for row in report.rows if row.rounds or row.stack in report.missing]
     count = report.barge_in_ms.get("n")
     if count:
         found = ", ".join(f"{name} {_number(report.barge_in_ms[name])} ms" for name in ("p50", "p95", "max"))

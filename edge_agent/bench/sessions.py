@@ -25,7 +25,7 @@ from edge_agent.bench.errors import BenchError
 from edge_agent.bench.peers import HERE, NODE_ENVIRONMENT
 from edge_agent.core.pcm import SAMPLE_RATE_HZ
 
-SETTLE_S = 3.0
+SETTLE_S = 2.0
 """From the open channel to the first reading."""
 
 START_LIMIT_S = 60.0

@@ -48,10 +48,12 @@ def test_the_same_seed_is_the_same_network(case: Case) -> None:
     assert schedule_of(case, SPEECH, 3) == schedule_of(case, SPEECH, 3)
 
 
-def test_random_loss_has_the_share_that_its_name_says() -> None:
-    shares = [schedule("loss-10", seed).lost_share for seed in range(50)]
-    after_quiet = (COUNT - UNTOUCHED) / (COUNT - LEAD_IN_S / PACKET_S)
-    assert sum(shares) / len(shares) == pytest.approx(0.10 * after_quiet, abs=0.01)
+@pytest.mark.parametrize(("name", "share"), [("loss-1", 0.01), ("loss-5", 0.05), ("loss-10", 0.10)])
+def test_random_loss_has_the_share_that_its_name_says_and_hits_speech(name: str, share: float) -> None:
+    for seed in range(20):
+        gone = lost(schedule(name, seed))
+        assert len(gone) == round(share * (COUNT - UNTOUCHED))
+        assert all(SPEECH[index] for index in gone)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,12 @@ def test_what_was_not_measured_is_null_and_said() -> None:
     assert "webrtcbin was not measured: apt-get install it" in text
 
 
+def test_a_case_that_is_not_for_a_stack_has_no_line_in_the_table() -> None:
+    made = report(Row("session-aec", "aiortc", 0))
+    assert len(made.as_json()["rows"]) == 1  # type: ignore[arg-type]
+    assert "session-aec" not in as_markdown(made)
+
+
 def test_the_table_has_a_line_for_each_row_and_shares_in_percent() -> None:
     row = row_of("loss-5", "edge-agent", [{"delay_median_ms": 6.123, "concealed_share": 0.0512}])
     lines = as_markdown(report(row)).splitlines()
