@@ -67,7 +67,7 @@ class DelayEstimate:
         self._last_arrival = max(self._last_arrival, arrived_at)
         if since_last_s > GAP_S or self._jumps(transit_s):
             self.begin_anew()
-        if since_last_s < BURST_S and self._events:
+        if self._events and (since_last_s < BURST_S or self._is_backlog(transit_s)):
             self._extend_event(transit_s)
         else:
             self._is_after_gap = not self._events
@@ -98,6 +98,10 @@ class DelayEstimate:
         distrust = max(0.0, 1 - len(self._events) / TRUSTED_EVENTS)
         self.target_s = min(LARGEST_TARGET_S, max(measured_s, self._assumed_s * distrust))
         self.recent_peak_s = max(self._recent) - lowest
+
+    def _is_backlog(self, transit_s: float) -> bool:
+        """Whether a gap is still being made up for: each packet has waited less than the one before."""
+        return self._is_after_gap and transit_s < self._events[-1][1] - BURST_S
 
     def _jumps(self, transit_s: float) -> bool:
         return bool(self._events) and abs(transit_s - self._events[-1][1]) > JUMP_S
