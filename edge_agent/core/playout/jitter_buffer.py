@@ -34,6 +34,10 @@ from edge_agent.errors import IllegalTransition
 LONGEST_BRIDGE_SAMPLES = 4_800
 """100 ms of concealment, by when libopus has faded out; a longer hole is silent."""
 
+LONGEST_COMFORT_SAMPLES = 48_000
+"""A second of comfort noise after the last packet: in a silence Opus sends one every 400 ms. A sender that
+sends none any more has paused."""
+
 STALE_S = 1.0
 """How long after a flush what belongs to it may still arrive. Sound that comes later is a new answer, also if
 its timestamps go on where those of the old one ended: a person has to finish speaking first."""
@@ -87,7 +91,7 @@ class JitterBuffer:
         self._position: int | None = None
         """The timestamp of the sample that follows ``_pcm``: what is decoded next."""
         self._sequence = 0
-        self._is_in_dtx = False
+        self._comfort_samples = 0
         self._was_audible = False
         self._is_concealing = False
         self._bridged_samples = 0
@@ -138,7 +142,7 @@ class JitterBuffer:
         self.statistics.packets_discarded += self._packets.clear()
         self._pcm.clear()
         self._decoder.reset()  # it would begin the next sound with an echo of this one
-        self._is_in_dtx = False
+        self._comfort_samples = 0
         self._fall_silent()
 
     # -- what happens next -------------------------------------------------------------------------
@@ -149,7 +153,7 @@ class JitterBuffer:
         block = self._next_block(now) if self._phase is not Phase.SILENT else b""
         if not block:
             self._was_audible = False
-            return self._comfort_noise() if self._is_in_dtx else SILENCE
+            return self._comfort_noise() if self._comfort_samples > 0 else SILENCE
         self._was_audible = is_audible(block)
         self._retimer.played(block)
         self._count(block)
@@ -191,7 +195,8 @@ class JitterBuffer:
         self._pcm += pcm[known_samples * SAMPLE_BYTES :]
         self._position = packet.end
         self._sequence = packet.sequence
-        self._is_in_dtx = len(packet.payload) <= LARGEST_DTX_BYTES
+        is_dtx = len(packet.payload) <= LARGEST_DTX_BYTES
+        self._comfort_samples = LONGEST_COMFORT_SAMPLES if is_dtx else 0
         self._bridged_samples = 0
         self._is_concealing = False
         if self._phase is Phase.BRIDGING:
@@ -301,7 +306,7 @@ class JitterBuffer:
         self._pcm.clear()
         self._fall_silent()
         self._position = None
-        self._is_in_dtx = False
+        self._comfort_samples = 0
         self._stale_until = -math.inf
 
     def _set_phase(self, phase: Phase) -> None:
@@ -319,6 +324,7 @@ class JitterBuffer:
     # -- making up and counting --------------------------------------------------------------------
 
     def _comfort_noise(self) -> bytes:
+        self._comfort_samples -= PERIOD_SAMPLES
         return self._decoder.conceal(PERIOD_SAMPLES)
 
     def _conceal(self, samples: int) -> bytes:

@@ -241,11 +241,15 @@ def test_a_jitter_that_ends_is_forgotten() -> None:
     assert max(scene.delays_s(calm, since=25.0)) <= CALM_S
 
 
-def test_after_a_stall_every_word_is_played_and_the_delay_comes_back() -> None:
+@pytest.mark.parametrize("spacing_s", [0.0, 0.006, 0.010])
+def test_after_a_stall_every_word_is_played_and_the_delay_comes_back(spacing_s: float) -> None:
     scene, sender = Scene(), Sender()
     packets = sender.send(0.0, 10.0)
     stalled = [
-        replace(packet, arrived_at=2.3) if 2.0 <= packet.arrived_at < 2.3 else packet for packet in packets
+        replace(packet, arrived_at=max(packet.arrived_at, 2.3 + (n - 100) * spacing_s))
+        if n >= 100
+        else packet
+        for n, packet in enumerate(packets)
     ]
     scene.play(stalled, 10.0)
     assert scene.decoded() == sent_at(packets)
@@ -346,12 +350,19 @@ def test_with_dtx_the_pauses_are_filled_with_comfort_noise() -> None:
     assert len(scene.decoded(since=3.2)) == 50
 
 
+def test_comfort_noise_ends_when_the_sender_has_paused() -> None:
+    scene, sender = in_flow()
+    scene.play(sender.send(2.0, PACKET_S, DTX), 10.0)
+    assert scene.silent_s(until=3.0) < 0.1
+    assert scene.silent_s(since=3.5) == pytest.approx(6.5, abs=0.05)
+
+
 def test_comfort_noise_ends_with_a_flush() -> None:
     scene, sender = in_flow()
-    scene.play(sender.send(2.0, PACKET_S, DTX), 3.0)
+    scene.play(sender.send(2.0, PACKET_S, DTX), 2.5)
     assert scene.played[-1].block is not SILENCE
     scene.buffer.flush(scene.now, ignore_s=0.1)
-    scene.play([], 3.5)
+    scene.play([], 2.6)
     assert scene.played[-1].block is SILENCE
 
 
