@@ -30,16 +30,20 @@ LONGEST_INSERTION_SAMPLES = 480
 LIKENESS_NEEDED = 0.85
 """Two pitch periods that are this alike can be joined without being heard (NetEQ asks for 0.9)."""
 
-OVERSHOOT_SAMPLES = 360
-"""7.5 ms: how far sound that is played too early may be lengthened beyond the error, for the sake of a whole
-pitch period. Sound that is played too late is never shortened beyond it: the next packet would be late."""
+LENGTHENED_SAMPLES = 480
+"""10 ms: how far sound that is played too early may be lengthened beyond the error, so that the next time is
+long in coming."""
 
-PACE = ((0.100, 0.06), (0.040, 0.10), (0.020, 0.25), (0.010, 2.0))
+SHORTENED_SAMPLES = 24
+"""0.5 ms: how far sound that is played too late may be shortened beyond the error, for the sake of a whole
+pitch period: the target has as much to spare."""
+
+PACE = ((0.100, 0.06), (0.040, 0.10), (0.020, 0.25), (0.012, 2.0))
 """From how many seconds of error on speech is corrected, and after how many seconds without a silence or
 another correction. What a stall of 300 ms piles up is gone in three seconds."""
 
 PATIENCE_S = 10.0
-LARGEST_LATENESS_S = 0.008
+LARGEST_LATENESS_S = 0.0095
 LARGEST_EARLINESS_S = 0.0005
 """Smaller errors wait for a silence, but not for ever: a drift of 100 ppm makes 6 ms a minute. Too late costs
 no more than those milliseconds; too early and the next packet is missed."""
@@ -85,9 +89,9 @@ class Retimer:
         self._history = (self._history + block)[-SEARCHED_SAMPLES * SAMPLE_BYTES :]
 
     def shorter(self, pcm: bytes, error_s: float, now: float) -> bytes:
-        """Return SHORTENABLE_SAMPLES of speech with a pitch period less; as they are if none fits."""
+        """Return SHORTENABLE_SAMPLES of speech with some pitch periods less; as they are if none fits."""
         before = self._history[-COMPARED_SAMPLES * SAMPLE_BYTES :]
-        lag, likeness = repetition(before + pcm, round(error_s * SAMPLE_RATE_HZ))
+        lag, likeness = repetition(before + pcm, round(error_s * SAMPLE_RATE_HZ) + SHORTENED_SAMPLES)
         if likeness < LIKENESS_NEEDED:
             return pcm
         self._corrected(now)
@@ -95,8 +99,8 @@ class Retimer:
         return splice(pcm, 0, lag)
 
     def longer(self, pcm: bytes, error_s: float, now: float) -> bytes:
-        """Return a period of speech after a pitch period that is played again; as it is if none fits."""
-        longest_lag = round(-error_s * SAMPLE_RATE_HZ) + OVERSHOOT_SAMPLES
+        """Return a period of speech after some pitch periods that are played again; as it is if none fits."""
+        longest_lag = round(-error_s * SAMPLE_RATE_HZ) + LENGTHENED_SAMPLES
         lag, likeness = repetition(audioop.reverse(self._history, SAMPLE_BYTES), longest_lag)
         if likeness < LIKENESS_NEEDED:
             return pcm

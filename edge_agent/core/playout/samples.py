@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import audioop
+import math
 from array import array
 
 from edge_agent.core.pcm import SAMPLE_BYTES
@@ -27,6 +28,9 @@ COMPARED_SAMPLES = 480
 _DECIMATION = 4
 """The search compares every fourth sample: pitch lies far below 6 kHz, and it costs a sixteenth."""
 
+_ABOUT_AS_ALIKE = 0.05
+"""What a longer lag may be less alike: one correction by two periods is less to hear than two."""
+
 SEARCHED_SAMPLES = LONGEST_LAG_SAMPLES + COMPARED_SAMPLES
 """What :func:`repetition` looks at: 25 ms."""
 
@@ -42,18 +46,24 @@ def is_audible(pcm: bytes) -> bool:
 
 
 def repetition(pcm: bytes, longest_lag_samples: int) -> tuple[int, float]:
-    """Return after how many samples the beginning of ``pcm`` comes most nearly again, and how nearly.
+    """Return after how many samples the beginning of ``pcm`` comes nearly again, and how nearly.
 
     ``pcm`` holds SEARCHED_SAMPLES at least. The lag lies between SHORTEST_LAG_SAMPLES and the lesser of
-    ``longest_lag_samples`` and LONGEST_LAG_SAMPLES; the likeness is the normalised correlation, -1 to 1.
+    ``longest_lag_samples`` and LONGEST_LAG_SAMPLES; the likeness is the normalised correlation, -1 to 1. Of
+    pitch periods as many are taken as are about as alike as one.
     """
     coarse = array("h", pcm)[::_DECIMATION]
     shortest, compared = SHORTEST_LAG_SAMPLES // _DECIMATION, COMPARED_SAMPLES // _DECIMATION
     longest = max(shortest, min(LONGEST_LAG_SAMPLES, longest_lag_samples) // _DECIMATION)
     pattern = coarse[:compared].tobytes()
-    lag, _ = audioop.findfit(coarse[shortest : longest + compared].tobytes(), pattern)
-    again = coarse[shortest + lag : shortest + lag + compared].tobytes()
-    return (shortest + lag) * _DECIMATION, _likeness(pattern, again)
+    offset, _ = audioop.findfit(coarse[shortest : longest + compared].tobytes(), pattern)
+    period = shortest + offset  # half a period of a pure tone, which is as alike, but upside down
+    lag, likeness = 0, -math.inf
+    for multiple in range(period, longest + 1, period):
+        alike = _likeness(pattern, coarse[multiple : multiple + compared].tobytes())
+        if alike > likeness - _ABOUT_AS_ALIKE:
+            lag, likeness = multiple, alike
+    return lag * _DECIMATION, likeness
 
 
 def splice(pcm: bytes, leave_samples: int, join_samples: int) -> bytes:

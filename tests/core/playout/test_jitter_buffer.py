@@ -17,7 +17,6 @@ from tests.core.playout.scenes import (
     CELT_5_MS,
     DTX,
     PACKET_S,
-    PITCH_SAMPLES,
     QUIET,
     SILK_10_MS,
     SILK_20_MS,
@@ -383,14 +382,12 @@ def test_with_pauses_drift_is_never_heard(device_ppm: float) -> None:
 
 
 @pytest.mark.parametrize("device_ppm", [-100.0, 100.0])
-def test_without_pauses_drift_is_corrected_by_no_more_than_it_is(device_ppm: float) -> None:
+def test_without_pauses_drift_is_heard_once_a_minute_at_most(device_ppm: float) -> None:
     scene, sender = Scene(device_ppm), Sender()
     packets = sender.send(0.0, 600.0)
     scene.play(packets, 599.9)
     statistics = scene.buffer.statistics
-    # 100 ppm are 60 ms in ten minutes: twelve pitch periods of this voice.
-    drift_samples = 600.0 * 100e-6 * SAMPLE_RATE_HZ
-    assert statistics.audible_corrections <= drift_samples / PITCH_SAMPLES + 2
+    assert statistics.audible_corrections <= 10
     assert statistics.concealed_samples <= 2 * PERIOD_SAMPLES
     assert scene.silent_s(since=0.1) == 0.0
     assert spread_s(scene.delays_s(packets, since=20.0)) <= 2 * 0.010
