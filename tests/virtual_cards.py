@@ -37,6 +37,7 @@ pcm.speaker {{ type pulse server "{server}" device "spk" }}
 pcm.question {{ type pulse server "{server}" device "mic" }}
 pcm.answer {{ type pulse server "{server}" device "spk.monitor" }}
 pcm.strict {{ type pulse server "{server}" device "spk" handle_underrun 1 }}
+pcm.strictquestion {{ type pulse server "{server}" device "mic" handle_underrun 1 }}
 pcm.endless {{ type null }}
 pcm.speaker44 {{ type plug slave {{ pcm speaker rate 44100 }} }}
 pcm.mic16 {{ type plug slave {{ pcm mic rate 16000 }} }}
@@ -67,9 +68,10 @@ class VirtualCards:
     """One private PulseAudio and the ALSA configuration that leads to it.
 
     ``environment`` is what a child process needs on top of its own environment to see the PCMs ``mic``,
-    ``speaker``, ``question`` and ``answer``. ``strict`` is ``speaker`` that reports underruns as a sound card
-    does, and ``endless`` is ALSA's null device, which never waits. The others take one rate, one number of
-    channels or one kind of samples only, as their names say.
+    ``speaker``, ``question`` and ``answer``. ``strict`` and ``strictquestion`` are ``speaker`` and
+    ``question`` that report underruns as a sound card does, and ``endless`` is ALSA's null device, which
+    never waits. The others take one rate, one number of channels or one kind of samples only, as their names
+    say.
     """
 
     def __init__(self, folder: Path) -> None:
