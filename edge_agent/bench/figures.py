@@ -13,6 +13,7 @@ from edge_agent.bench.reception import Reception
 from edge_agent.bench.speech import Speech
 from edge_agent.bench.timeline import (
     RATE_HZ,
+    WINDOW_S,
     DelayAt,
     Samples,
     Timeline,
@@ -91,10 +92,14 @@ def figures_of(case: Case, speech: Speech, schedule: Schedule, reception: Recept
         return _nothing(schedule, reception)
     axis = axis_of(speech, schedule, reception.sent_at_s)
     timeline = timeline_of(reception.blocks)
-    track = [at for at in delays(timeline, axis.clean, axis.sent_at_s) if at.clean_s >= LEAD_IN_S]
+    span_s = (LEAD_IN_S, len(axis.clean) / RATE_HZ)
+    track = [
+        at
+        for at in delays(timeline, axis.clean, axis.sent_at_s)
+        if span_s[0] <= at.clean_s < span_s[1] - WINDOW_S  # what comes after the end was made up by the stack
+    ]
     if not track:
         return _nothing(schedule, reception)
-    span_s = (LEAD_IN_S, len(axis.clean) / RATE_HZ)
     values = np.array([at.delay_s for at in track])
     last_third_s = span_s[1] - (span_s[1] - span_s[0]) / 3
     after = [at.delay_s for at in track if at.clean_s >= last_third_s]
@@ -128,8 +133,15 @@ def figures_of(case: Case, speech: Speech, schedule: Schedule, reception: Recept
 def recovery_s(track: Sequence[DelayAt], schedule: Schedule, before_s: float) -> float | None:
     """Return how long after the disturbance the delay is back for good; None if it never is."""
     ends_s = schedule.disturbed_until_s
-    late = [at.clean_s for at in track if at.clean_s >= ends_s and at.delay_s > before_s + RECOVERED_S]
-    later = [at.clean_s for at in track if at.clean_s > max(late, default=ends_s)]
+    after = [at for at in track if at.clean_s >= ends_s]
+    # A single window may be found a pitch period away from where it is.
+    steady = []
+    for index, at in enumerate(after):
+        first = max(0, min(index - 1, len(after) - 3))
+        near_s = [near.delay_s for near in after[first : first + 3]]
+        steady.append((at.clean_s, float(np.median(near_s))))
+    late = [clean_s for clean_s, delay_s in steady if delay_s > before_s + RECOVERED_S]
+    later = [clean_s for clean_s, _ in steady if clean_s > max(late, default=-1.0)]
     return max(0.0, min(later) - ends_s) if later else None
 
 
