@@ -38,6 +38,10 @@ LONGEST_COMFORT_SAMPLES = 48_000
 """A second of comfort noise after the last packet: in a silence Opus sends one every 400 ms. A sender that
 sends none any more has paused."""
 
+LONGEST_BLOCK_BYTES = 2 * PERIOD_BYTES
+"""20 ms: what is decoded already is given out at once. It is played no later for it, and the playback thread
+wakes up half as often."""
+
 STALE_S = 1.0
 """How long after a flush what belongs to it may still arrive. Sound that comes later is a new answer, also if
 its timestamps go on where those of the old one ended: a person has to finish speaking first."""
@@ -154,7 +158,7 @@ class JitterBuffer:
         if not block:
             self._was_audible = False
             return self._comfort_noise() if self._comfort_samples > 0 else SILENCE
-        self._was_audible = is_audible(block)
+        self._was_audible = is_audible(block[-PERIOD_BYTES:])
         self._retimer.played(block)
         self._count(block)
         return block
@@ -164,11 +168,11 @@ class JitterBuffer:
         while len(self._pcm) < PERIOD_BYTES and self._phase is not Phase.SILENT:
             if not self._extend(now):
                 break
-        pcm = bytes(self._pcm[:PERIOD_BYTES])
-        del self._pcm[:PERIOD_BYTES]
+        pcm = bytes(self._pcm[:LONGEST_BLOCK_BYTES])
+        del self._pcm[:LONGEST_BLOCK_BYTES]
         if self._phase is not Phase.PLAYING or len(pcm) < PERIOD_BYTES:
             return pcm
-        error_s = self._error_s(now, PERIOD_SAMPLES)
+        error_s = self._error_s(now, len(pcm) // SAMPLE_BYTES)
         if is_audible(pcm):
             return self._retime_speech(pcm, error_s, now)
         return self._retimer.silence(pcm, error_s, now)

@@ -22,10 +22,10 @@ SILENCE_TOLERANCE_S = 0.0005
 """Silence is corrected from this error on: half of the target's smallest margin."""
 
 SHORTEST_BLOCK_SAMPLES = 240
-"""5 ms: what is left of a period of silence, so that the playback thread is not driven wild."""
+"""5 ms: what is left of a block of silence, so that the playback thread is not driven wild."""
 
 LONGEST_INSERTION_SAMPLES = 480
-"""How much a period of silence is lengthened at most."""
+"""How much a block of silence is lengthened at most."""
 
 LIKENESS_NEEDED = 0.85
 """Two pitch periods that are this alike can be joined without being heard (NetEQ asks for 0.9)."""
@@ -54,7 +54,7 @@ SHORTENABLE_SAMPLES = 2 * PERIOD_SAMPLES
 
 
 class Retimer:
-    """Corrects blocks of one period. ``error_s`` is how much later than wanted they are played."""
+    """Corrects blocks of a period or two. ``error_s`` is how much later than wanted they are played."""
 
     def __init__(self, statistics: PlayoutStatistics) -> None:
         self._statistics = statistics
@@ -63,11 +63,12 @@ class Retimer:
         self._history = bytes(SEARCHED_SAMPLES * SAMPLE_BYTES)
 
     def silence(self, pcm: bytes, error_s: float, now: float) -> bytes:
-        """Return an inaudible period with some milliseconds less or more."""
+        """Return an inaudible block with some milliseconds less or more."""
         self._calm_at = now
         if error_s > SILENCE_TOLERANCE_S:
-            left = max(SHORTEST_BLOCK_SAMPLES, PERIOD_SAMPLES - round(error_s * SAMPLE_RATE_HZ))
-            self._statistics.removed_samples_for_acceleration += PERIOD_SAMPLES - left
+            samples = len(pcm) // SAMPLE_BYTES
+            left = max(SHORTEST_BLOCK_SAMPLES, samples - round(error_s * SAMPLE_RATE_HZ))
+            self._statistics.removed_samples_for_acceleration += samples - left
             return pcm[: left * SAMPLE_BYTES]
         if error_s < -SILENCE_TOLERANCE_S:
             more = min(LONGEST_INSERTION_SAMPLES, round(-error_s * SAMPLE_RATE_HZ))
@@ -99,7 +100,7 @@ class Retimer:
         return splice(pcm, 0, lag)
 
     def longer(self, pcm: bytes, error_s: float, now: float) -> bytes:
-        """Return a period of speech after some pitch periods that are played again; as it is if none fits."""
+        """Return a block of speech after some pitch periods that are played again; as it is if none fits."""
         longest_lag = round(-error_s * SAMPLE_RATE_HZ) + LENGTHENED_SAMPLES
         lag, likeness = repetition(audioop.reverse(self._history, SAMPLE_BYTES), longest_lag)
         if likeness < LIKENESS_NEEDED:

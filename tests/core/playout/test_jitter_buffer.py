@@ -509,7 +509,7 @@ def test_a_flush_before_anything_arrived_loses_nothing() -> None:
 
 def test_clearing_drops_what_waits_and_what_comes_is_played() -> None:
     scene, sender = in_flow()
-    scene.play([replace(packet, arrived_at=2.0) for packet in sender.send(2.0, 0.2)], 2.01)
+    scene.play([replace(packet, arrived_at=2.0) for packet in sender.send(2.0, 0.2)], 2.03)
     scene.buffer.clear()
     assert scene.pending_samples == len(scene.buffer._packets) == 0
     packets = sender.send(2.2, 1.0)
