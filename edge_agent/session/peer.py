@@ -136,7 +136,7 @@ class Peer:
             message = f"the server's SDP answer can't be used ({reason})"
             raise SignalingError(Fault(FaultKind.BAD_ANSWER, message)) from error
         if self._tap is not None:
-            take_short_cut(self._connection.getReceivers()[0])
+            take_short_cut(self._connection.getReceivers()[0], self._tap)
 
     async def opened(self) -> None:
         """Wait until the event channel is open. No deadline of its own.

@@ -6,8 +6,10 @@ the receiver would put a packet into its jitter buffer. What comes before stays 
 reception statistics and receiver reports, RTCP BYE. What comes after gets nothing: no frame is ever complete,
 the decoder's thread sleeps, and the track does nothing but end.
 
-A short cut leads there: aiortc puts each datagram into a queue and wakes a task for it, which is a turn of
-the loop for each packet and a tenth of a session's work. RTP is handled by the same code, but at once.
+A short cut leads there from the socket. aiortc puts each datagram into a queue, wakes a task for it, and has
+it go through many hands; for a packet of a source that is known already, only decryption and statistics
+matter. The rest is a tenth of a session's work. The first packet of each source, and all but RTP, go aiortc's
+way.
 
 All this is private to aiortc. An aiortc that does not look as expected is left alone.
 """
@@ -17,9 +19,10 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import struct
 import time
 import typing
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 import aiortc
@@ -34,21 +37,25 @@ STREAMS_LIMIT = 4
 """Sources (SSRC) that are reported on: the newest. A receiver report has room for 31 (RFC 3550 section
 6.4.2), aiortc never forgets one, and a server may well begin a new one with each answer."""
 
+RTP_HEADER_BYTES = 12
 LARGEST_DATAGRAM_BYTES = 1500
 """What pylibsrtp takes; aiortc's session ends if it is given more, or nothing at all."""
 
 # Private attributes of aiortc.RTCRtpReceiver,
 _JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"
 _STATISTICS = "_RTCRtpReceiver__remote_streams"
+_CODECS = "_RTCRtpReceiver__codecs"
 
 # of aiortc.RTCDtlsTransport,
-_HANDLE_RTP = "_handle_rtp_data"
 _SRTP = "_rx_srtp"
 _BYTES_RECEIVED = "_RTCDtlsTransport__rx_bytes"
 _PACKETS_RECEIVED = "_RTCDtlsTransport__rx_packets"
 
 # and of aioice.Connection.
 _DATA_RECEIVED = "data_received"
+
+_SSRC = struct.Struct("!8xL")
+"""Where the source stands in RTP; SRTP leaves the header readable (RFC 3711 section 3.1)."""
 
 
 class RtpTap:
@@ -70,15 +77,19 @@ class RtpTap:
         """Hand on one packet. Answers like aiortc's JitterBuffer: no picture to ask for, no whole frame."""
         while len(self._statistics) > STREAMS_LIMIT:
             del self._statistics[next(iter(self._statistics))]
-        self._take(packet.ssrc, packet.sequence_number, packet.timestamp, packet.payload)
+        arrived_at = time.monotonic()
+        self.take(
+            RtpPacket(packet.ssrc, packet.sequence_number, packet.timestamp, packet.payload, arrived_at)
+        )
         return False, None
 
-    def _take(self, ssrc: int, sequence_number: int, timestamp: int, payload: bytes) -> None:
-        if not payload:
+    def take(self, packet: RtpPacket) -> None:
+        """Hand on one packet if there is sound in it."""
+        if packet.payload:
+            self.packets_received += 1
+            self._deliver(packet)
+        else:
             self.packets_empty += 1
-            return
-        self.packets_received += 1
-        self._deliver(RtpPacket(ssrc, sequence_number, timestamp, payload, time.monotonic()))
 
 
 def tap(receiver: aiortc.RTCRtpReceiver, deliver: Callable[[RtpPacket], None]) -> RtpTap | None:
@@ -96,69 +107,59 @@ def tap(receiver: aiortc.RTCRtpReceiver, deliver: Callable[[RtpPacket], None]) -
     return tap
 
 
-def take_short_cut(receiver: aiortc.RTCRtpReceiver) -> bool:
-    """Let the receiver's RTP come without a queue in between. False, and no change, if aiortc is not known.
+def take_short_cut(receiver: aiortc.RTCRtpReceiver, tap: RtpTap) -> bool:
+    """Let the receiver's packets come straight from the socket. False, and no change, if aiortc is not known.
 
-    To be called when the receiver's transport is settled, after setRemoteDescription. RTCP, DTLS and STUN go
-    their old way.
+    To be called when the receiver's transport is settled, after setRemoteDescription.
     """
     transport: Any = receiver.transport
     connection = getattr(transport.transport, "_connection", None)
-    wanted = {_HANDLE_RTP: ["data", "arrival_time_ms"], _DATA_RECEIVED: ["data", "component"]}
-    known = {
-        name: _parameters(owner, name)
-        for name, owner in ((_HANDLE_RTP, transport), (_DATA_RECEIVED, connection))
-    }
-    if wanted != known or not {_SRTP, _BYTES_RECEIVED, _PACKETS_RECEIVED} <= vars(transport).keys():
+    receive: Any = getattr(connection, _DATA_RECEIVED, None)
+    takes = list(inspect.signature(receive).parameters) if callable(receive) else []
+    attributes = vars(transport).keys() | vars(receiver).keys()
+    wanted = {_SRTP, _BYTES_RECEIVED, _PACKETS_RECEIVED, _CODECS, _STATISTICS}
+    if takes != ["data", "component"] or not wanted <= attributes:
         logger.info(
             "aiortc %s is not known from the inside: each packet takes a turn of the loop more",
             aiortc.__version__,
         )
         return False
-    setattr(connection, _DATA_RECEIVED, _ShortCut(transport, connection).data_received)
+    setattr(connection, _DATA_RECEIVED, _ShortCut(receiver, tap, receive).data_received)
     return True
 
 
 class _ShortCut:
-    """From the socket to aiortc's handling of RTP."""
+    """Takes the place of the method by which a socket hands over what is not STUN."""
 
-    def __init__(self, transport: Any, connection: Any) -> None:
-        self._transport = transport
-        self._connection = connection
-        self._go_on = connection.data_received
-        self._attributes = vars(transport)
+    def __init__(self, receiver: Any, tap: RtpTap, go_on: Callable[[bytes, int], None]) -> None:
+        self._transport = vars(receiver.transport)
+        self._codecs = getattr(receiver, _CODECS)
+        self._statistics = getattr(receiver, _STATISTICS)
+        self._tap = tap
+        self._go_on = go_on
 
     def data_received(self, data: bytes, component: int) -> None:
-        """Take the place of the connection's method of this name: one datagram that is no STUN."""
+        """Take one datagram."""
         if not 0 < len(data) <= LARGEST_DATAGRAM_BYTES:
             return
-        srtp = self._attributes[_SRTP]
-        # The first byte tells RTP and RTCP from DTLS (RFC 7983 section 7).
-        if srtp is None or not 127 < data[0] < 192 or aiortc.rtp.is_rtcp(data):
-            self._go_on(data, component)
-            return
-        self._attributes[_BYTES_RECEIVED] += len(data)
-        self._attributes[_PACKETS_RECEIVED] += 1
+        # The first byte tells RTP from DTLS (RFC 7983 section 7). The second holds the payload type, which
+        # RTCP has not among those that were negotiated (RFC 5761 section 4).
+        if 127 < data[0] < 192 and len(data) >= RTP_HEADER_BYTES and data[1] & 127 in self._codecs:
+            statistics = self._statistics.get(_SSRC.unpack_from(data)[0])
+            if statistics is not None:
+                self._take(data, statistics)
+                return
+        self._go_on(data, component)
+
+    def _take(self, data: bytes, statistics: Any) -> None:
+        self._transport[_BYTES_RECEIVED] += len(data)
+        self._transport[_PACKETS_RECEIVED] += 1
         try:
-            packet = srtp.unprotect(data)
-        except pylibsrtp.Error:
-            return  # forged, damaged, or repeated
-        self._run_at_once(self._transport._handle_rtp_data(packet, arrival_time_ms=0))
-
-    def _run_at_once(self, handling: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine that never waits, without a task of its own."""
-        try:
-            handling.send(None)
-        except StopIteration:
-            return
-        handling.close()
-        delattr(self._connection, _DATA_RECEIVED)
-        logger.warning("aiortc %s waits while it handles a packet: no short cut", aiortc.__version__)
-
-
-def _parameters(owner: Any, name: str) -> list[str]:
-    method = getattr(owner, name, None)
-    return list(inspect.signature(method).parameters) if callable(method) else []
+            packet = RtpPacket.parse(self._transport[_SRTP].unprotect(data), time.monotonic())
+        except (pylibsrtp.Error, ValueError):
+            return  # forged, repeated, or no RTP
+        statistics.add(packet)
+        self._tap.take(packet)
 
 
 def _is_known(receiver: aiortc.RTCRtpReceiver) -> bool:

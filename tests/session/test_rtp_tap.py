@@ -136,7 +136,7 @@ async def test_packets_come_the_same_way_without_the_short_cut(
     server: PeerServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(rtp_tap, "_HANDLE_RTP", "_handle_rtp_datagram")
+    monkeypatch.setattr(rtp_tap, "_CODECS", "_RTCRtpReceiver__codec_table")
     bench, wire = await started(server)
     assert "data_received" not in vars(ice_of(bench))
     for number in range(20):
@@ -146,25 +146,26 @@ async def test_packets_come_the_same_way_without_the_short_cut(
     assert "a turn of the loop more" in caplog.text
 
 
-async def test_short_cut_is_left_when_aiortc_has_to_wait(
-    server: PeerServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def test_only_the_first_packet_of_a_source_waits_in_a_queue(
+    server: PeerServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    handle = RTCRtpReceiver._handle_rtp_packet
-
-    async def handle_later(self: RTCRtpReceiver, packet: Any, arrival_time_ms: int) -> None:
-        await asyncio.sleep(0)
-        await handle(self, packet, arrival_time_ms)
-
     bench, wire = await started(server)
-    assert "data_received" in vars(ice_of(bench))
-    monkeypatch.setattr(RTCRtpReceiver, "_handle_rtp_packet", handle_later)
-    await wire.send(0)
-    await eventually(lambda: "data_received" not in vars(ice_of(bench)))
-    await wire.send(1)
-    await eventually(lambda: bench.sound.packets)
+    queued: list[bytes] = []
+    queue = ice_of(bench)._queue
+    put = queue.put_nowait
+
+    def note(item: tuple[bytes, int]) -> None:
+        queued.append(item[0])
+        put(item)
+
+    monkeypatch.setattr(queue, "put_nowait", note)
+    for number in range(20):
+        await wire.send(number)
+        await wire.send(number, ssrc=7)
+        await eventually(lambda: len(bench.sound.packets) == 2 * number + 2)  # noqa: B023 - awaited here
+    monkeypatch.undo()
     await bench.session.hang_up()
-    assert [packet.sequence_number for packet in bench.sound.packets] == [1]
-    assert "no short cut" in caplog.text
+    assert len([datagram for datagram in queued if datagram[1] & 127 == OPUS]) == 2
 
 
 async def test_datagrams_of_a_stranger_change_nothing(server: PeerServer) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
+from typing import Self
+
+_HEADER = struct.Struct("!BBHLL")
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +23,19 @@ class RtpPacket:
     timestamp: int
     payload: bytes
     arrived_at: float
+
+    @classmethod
+    def parse(cls, datagram: bytes, arrived_at: float) -> Self:
+        """Read a decrypted packet (RFC 3550 sections 5.1 and 5.3.1). Raises ValueError for what is no RTP."""
+        if len(datagram) < _HEADER.size:
+            raise ValueError(f"RTP: expected a header of {_HEADER.size} bytes, got {len(datagram)} bytes")
+        first, _, sequence_number, timestamp, ssrc = _HEADER.unpack_from(datagram)
+        begin, end = _HEADER.size + 4 * (first & 0x0F), len(datagram)
+        if first & 0x10:  # an extension, its length in words after two bytes of its own
+            begin += 4 + 4 * int.from_bytes(datagram[begin + 2 : begin + 4])
+        is_padded = bool(first & 0x20)
+        if is_padded:  # the last byte says by how much
+            end -= datagram[-1]
+        if first >> 6 != _VERSION or begin > end or (is_padded and not datagram[-1]):
+            raise ValueError("RTP: another version, or its parts do not fit in")
+        return cls(ssrc, sequence_number, timestamp, datagram[begin:end], arrived_at)
