@@ -16,6 +16,7 @@ import contextlib
 import logging
 import random
 import socket
+import struct
 import threading
 from typing import Any
 
@@ -30,6 +31,13 @@ logger = logging.getLogger(__name__)
 
 COMPONENT = 1
 """RTP's number among the components of ICE (RFC 8445 section 4); RTCP shares it (RFC 5761)."""
+
+CLOCK_EVERY_PACKETS = 25
+"""How often the two clocks of sender reports are read: every half second, where a report goes out about every
+second."""
+
+_HEADER = struct.Struct("!BBHII")
+"""RTP's header up to the SSRC (RFC 3550 section 5.1)."""
 
 # Private attributes of aiortc.RTCRtpSender,
 _SSRC = "_ssrc"
@@ -59,8 +67,9 @@ class DirectSender:
         self._srtp = _SharedSrtp(getattr(transport, _SRTP))
         setattr(transport, _SRTP, self._srtp)
         self._report = vars(transceiver.sender)
-        self._extensions = self._report[_EXTENSIONS]
         self._payload_type = int(transceiver._codecs[0].payloadType or 0)
+        header = self._header()
+        self._first_byte, self._extension = header[0], header[_HEADER.size :]
         # RFC 3550 section 5.1 wants both at random; the sequence number in the lower half, because an early
         # wrap confuses receivers that missed the first packets (RFC 3711 section 3.3.1).
         self._next_sequence_number = random.randrange(2**15)
@@ -118,22 +127,24 @@ class DirectSender:
         return self._path
 
     def _rtp(self, packet: EncodedPacket, timestamp: int) -> bytes:
-        rtp = aiortc.rtp.RtpPacket(
-            payload_type=self._payload_type,
-            # The first of a spurt is marked (RFC 7587 section 4.1).
-            marker=int(packet.timestamp_samples != self._expected_samples),
-            sequence_number=self._next_sequence_number,
-            timestamp=timestamp,
-            ssrc=self._report[_SSRC],
-            payload=packet.payload,
-        )
+        # The first of a spurt is marked (RFC 7587 section 4.1).
+        is_marked = packet.timestamp_samples != self._expected_samples
+        second_byte = self._payload_type | (0x80 if is_marked else 0)
+        number = self._next_sequence_number
+        header = _HEADER.pack(self._first_byte, second_byte, number, timestamp, self._report[_SSRC])
+        return header + self._extension + packet.payload
+
+    def _header(self) -> bytes:
+        """Return the header of all packets, as aiortc writes it: with the extensions that were negotiated."""
+        rtp = aiortc.rtp.RtpPacket(payload_type=self._payload_type)
         rtp.extensions.mid = self._report[_MID]
-        return rtp.serialize(self._extensions)
+        return rtp.serialize(self._report[_EXTENSIONS])
 
     def _count(self, packet: EncodedPacket, timestamp: int) -> None:
         """Note what the next sender report says (RFC 3550 section 6.4.1)."""
-        self._report[_NTP_TIMESTAMP] = aiortc.clock.current_ntp_time()
-        self._report[_RTP_TIMESTAMP] = timestamp
+        if self.packets_sent % CLOCK_EVERY_PACKETS == 0:
+            self._report[_NTP_TIMESTAMP] = aiortc.clock.current_ntp_time()
+            self._report[_RTP_TIMESTAMP] = timestamp
         self._report[_PACKETS] += 1
         self._report[_BYTES] += len(packet.payload)
 

@@ -51,8 +51,10 @@ _SRTP = "_rx_srtp"
 _BYTES_RECEIVED = "_RTCDtlsTransport__rx_bytes"
 _PACKETS_RECEIVED = "_RTCDtlsTransport__rx_packets"
 
-# and of aioice.Connection.
+# of aioice.Connection, and of its sockets.
 _DATA_RECEIVED = "data_received"
+_PROTOCOLS = "_protocols"
+_DATAGRAM_RECEIVED = "datagram_received"
 
 _SSRC = struct.Struct("!8xL")
 """Where the source stands in RTP; SRTP leaves the header readable (RFC 3711 section 3.1)."""
@@ -124,12 +126,12 @@ def take_short_cut(receiver: aiortc.RTCRtpReceiver, tap: RtpTap) -> bool:
             aiortc.__version__,
         )
         return False
-    setattr(connection, _DATA_RECEIVED, _ShortCut(receiver, tap, receive).data_received)
+    _ShortCut(receiver, tap, receive).stand_before(connection)
     return True
 
 
 class _ShortCut:
-    """Takes the place of the method by which a socket hands over what is not STUN."""
+    """Takes the place of the methods by which a socket hands over what it reads, and what is not STUN."""
 
     def __init__(self, receiver: Any, tap: RtpTap, go_on: Callable[[bytes, int], None]) -> None:
         self._transport = vars(receiver.transport)
@@ -138,18 +140,39 @@ class _ShortCut:
         self._tap = tap
         self._go_on = go_on
 
+    def stand_before(self, connection: Any) -> None:
+        """Be asked first, for all datagrams of the connection; by its sockets before they look for STUN."""
+        setattr(connection, _DATA_RECEIVED, self.data_received)
+        for protocol in getattr(connection, _PROTOCOLS, ()):
+            read: Any = getattr(protocol, _DATAGRAM_RECEIVED, None)
+            if callable(read) and list(inspect.signature(read).parameters) == ["data", "addr"]:
+                setattr(protocol, _DATAGRAM_RECEIVED, self._before(read))
+
     def data_received(self, data: bytes, component: int) -> None:
-        """Take one datagram."""
-        if not 0 < len(data) <= LARGEST_DATAGRAM_BYTES:
-            return
+        """Take one datagram that is no STUN."""
+        if 0 < len(data) <= LARGEST_DATAGRAM_BYTES and not self._takes(data):
+            self._go_on(data, component)
+
+    def _before(self, read: Callable[[bytes, Any], None]) -> Callable[[bytes, Any], None]:
+        def datagram_received(data: bytes, addr: Any) -> None:
+            if not self._takes(data):
+                read(data, addr)
+
+        return datagram_received
+
+    def _takes(self, data: bytes) -> bool:
+        """Handle a datagram if it is a packet of a source that is known."""
+        if not RTP_HEADER_BYTES <= len(data) <= LARGEST_DATAGRAM_BYTES:
+            return False
         # The first byte tells RTP from DTLS (RFC 7983 section 7). The second holds the payload type, which
         # RTCP has not among those that were negotiated (RFC 5761 section 4).
-        if 127 < data[0] < 192 and len(data) >= RTP_HEADER_BYTES and data[1] & 127 in self._codecs:
-            statistics = self._statistics.get(_SSRC.unpack_from(data)[0])
-            if statistics is not None:
-                self._take(data, statistics)
-                return
-        self._go_on(data, component)
+        if not (127 < data[0] < 192 and data[1] & 127 in self._codecs):
+            return False
+        statistics = self._statistics.get(_SSRC.unpack_from(data)[0])
+        if statistics is None:
+            return False
+        self._take(data, statistics)
+        return True
 
     def _take(self, data: bytes, statistics: Any) -> None:
         self._transport[_BYTES_RECEIVED] += len(data)
