@@ -130,7 +130,9 @@ def parts_of(config: schema.Config) -> Parts:
     wishes = wishes_of(config, chosen)
     endpoint, secrets = _endpoint(chosen, profile)
     devices = DeviceSettings(
-        playout_fill_s=config.sound.playout_fill_ms / 1000, keep_awake=config.sound.keep_dac_awake
+        playout_fill_s=config.sound.playout_fill_ms / 1000,
+        keep_awake=config.sound.keep_dac_awake,
+        capture_periods=min(2, config.sound.opus.frame_ms // 10),
     )
     gain = Gain()
     source, sink = PcmSpec.parse(config.sound.input), PcmSpec.parse(config.sound.output)

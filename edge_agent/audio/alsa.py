@@ -106,7 +106,8 @@ class AlsaInput:
     @classmethod
     def open(cls, name: str, settings: DeviceSettings) -> AlsaInput:
         """Open the ALSA PCM ``name`` for capture."""
-        handle = _open_handle(alsaaudio.PCM_CAPTURE, name, CAPTURE_PERIODS)
+        at_once = settings.capture_periods
+        handle = _open_handle(alsaaudio.PCM_CAPTURE, name, CAPTURE_PERIODS // at_once, at_once)
         try:
             return cls(handle, name)
         except AudioDeviceError:
@@ -311,7 +312,7 @@ class _Shape:
                 f"{name}: expected periods of up to {LONGEST_PERIOD_S * 1000:.0f} ms, "
                 f"got {shape.period_frames} samples; name the card itself, see: edge-agent devices"
             )
-        if device != DeviceFormat() or shape.period_frames != device.period_frames:
+        if device != DeviceFormat() or shape.period_frames % device.period_frames:
             _note(f"{name}: {device}, periods of {shape.period_frames} frames")
         return shape
 
@@ -379,7 +380,7 @@ class _PaceCheck:
             )
 
 
-def _open_handle(direction: int, name: str, periods: int) -> PcmHandle:
+def _open_handle(direction: int, name: str, periods: int, at_once: int = 1) -> PcmHandle:
     """Open a device with the first format that it takes, or that it has to offer instead.
 
     Raises AudioDeviceError if it can't be opened, or speaks nothing that is understood here.
@@ -388,7 +389,7 @@ def _open_handle(direction: int, name: str, periods: int) -> PcmHandle:
     answer = ""
     for wanted in candidates():
         try:
-            handle = _handle_with(wanted, direction, name, periods)
+            handle = _handle_with(wanted, direction, name, periods, at_once)
         except alsaaudio.ALSAAudioError as error:
             if _code_of(error) != errno.EINVAL:
                 raise _failed(name, error) from error
@@ -406,14 +407,14 @@ def _open_handle(direction: int, name: str, periods: int) -> PcmHandle:
     )
 
 
-def _handle_with(wanted: DeviceFormat, direction: int, name: str, periods: int) -> PcmHandle:
+def _handle_with(wanted: DeviceFormat, direction: int, name: str, periods: int, at_once: int) -> PcmHandle:
     handle: PcmHandle = alsaaudio.PCM(
         type=direction,
         device=name,
         rate=wanted.rate_hz,
         channels=wanted.channels,
         format=getattr(alsaaudio, f"PCM_FORMAT_{wanted.encoding.name}"),
-        periodsize=wanted.period_frames,
+        periodsize=wanted.period_frames * at_once,
         periods=periods,
     )
     return handle

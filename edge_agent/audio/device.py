@@ -24,6 +24,10 @@ class DeviceSettings:
 
     keep_awake: bool = True
 
+    capture_periods: int = 1
+    """How many periods a microphone gives at once, 1 or 2: where a packet takes as many it leaves no later,
+    and the thread wakes up half as often."""
+
 
 class PcmInput(Protocol):
     """A microphone: 48 kHz mono, signed 16 bit, one period a call."""

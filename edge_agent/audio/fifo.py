@@ -34,10 +34,10 @@ class FifoInput:
     xruns = 0
     drift_ppm = None
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, at_once: int = 1) -> None:
         self._path = path
         self._pending = bytearray()
-        self._pacer = Pacer()
+        self._pacer = Pacer(at_once)
         self._fd = _open_fifo(path, os.O_RDONLY)
         try:
             self._take(LARGEST_PIPE_BYTES)
@@ -50,8 +50,7 @@ class FifoInput:
 
         Less than a period waits for the rest; if none comes by the next period, silence fills it up.
         """
-        self._pacer.move()
-        self._pacer.wait()
+        self._pacer.period()
         arrived = self._take(PERIOD_BYTES - len(self._pending))
         self._pending += arrived
         is_complete = len(self._pending) == PERIOD_BYTES

@@ -14,13 +14,12 @@ class NullInput:
     xruns = 0
     drift_ppm = None
 
-    def __init__(self) -> None:
-        self._pacer = Pacer()
+    def __init__(self, at_once: int = 1) -> None:
+        self._pacer = Pacer(at_once)
 
     def read(self) -> bytes:
         """Wait one period and return silence."""
-        self._pacer.move()
-        self._pacer.wait()
+        self._pacer.period()
         return SILENCE
 
     def close(self) -> None:

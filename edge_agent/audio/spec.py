@@ -56,11 +56,11 @@ def open_input(spec: PcmSpec, settings: DeviceSettings) -> PcmInput:
         case PcmKind.ALSA:
             return AlsaInput.open(spec.target, settings)
         case PcmKind.WAV:
-            return WavInput(Path(spec.target))
+            return WavInput(Path(spec.target), settings.capture_periods)
         case PcmKind.FIFO:
-            return FifoInput(Path(spec.target))
+            return FifoInput(Path(spec.target), settings.capture_periods)
         case PcmKind.NULL:
-            return NullInput()
+            return NullInput(settings.capture_periods)
 
 
 def open_output(spec: PcmSpec, settings: DeviceSettings) -> PcmOutput:

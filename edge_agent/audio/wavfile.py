@@ -40,7 +40,7 @@ class WavInput:
     xruns = 0
     drift_ppm = None
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, at_once: int = 1) -> None:
         self._path = path
         self._file = _open_for_reading(path)
         rate_hz, channels = self._file.getframerate(), self._file.getnchannels()
@@ -48,7 +48,7 @@ class WavInput:
         self._resampler = None if is_native else Resampler(rate_hz, channels)
         self._chunk_frames = rate_hz // 50  # 20 ms
         self._pending = bytearray()
-        self._pacer = Pacer()
+        self._pacer = Pacer(at_once)
         self._has_ended = False
 
     @property
@@ -62,8 +62,7 @@ class WavInput:
             self._fill()
         block = bytes(self._pending[:PERIOD_BYTES]).ljust(PERIOD_BYTES, b"\0") if self._pending else SILENCE
         del self._pending[:PERIOD_BYTES]
-        self._pacer.move()
-        self._pacer.wait()
+        self._pacer.period()
         return block
 
     def close(self) -> None:
