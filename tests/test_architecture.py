@@ -60,7 +60,7 @@ PURE_EXCEPTIONS = {
 }
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
-    "aiohttp": ("session/signaling.py", "server/", "bench/stacks/"),
+    "aiohttp": ("server/", "bench/stacks/"),
     "aioice": ("session/", "server/"),
     "aiortc": ("session/", "server/", "bench/far_end.py", "bench/stacks/"),
     "alsaaudio": ("audio/alsa.py", "audio/mixer.py"),
@@ -68,6 +68,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "ctypes": ("audio/opus.py", "audio/alsa.py", "bench/speexdsp.py", "demo/children.py"),
     "gi": ("bench/stacks/webrtcbin.py",),
     "gpiozero": ("gpio/",),
+    "h11": ("session/http_request.py",),
     "lgpio": ("gpio/",),
     "matplotlib": ("bench/document.py",),
     "numpy": ("audio/aec3.py", "bench/"),
@@ -82,7 +83,6 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "systemd": ("journal.py", "supervision.py"),
     "webrtcvad": ("server/",),
     "yaml": ("config/",),
-    "yarl": ("session/signaling.py", "server/"),
 }
 """Where each library that is not Python's own may be imported; ``ctypes`` stands for the C libraries behind
 it (libopus, libasound's error handler, prctl)."""

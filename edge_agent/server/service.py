@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import logging
 import signal
 import sys
@@ -21,9 +20,6 @@ from edge_agent.server.settings import CannotServe, ServerSettings
 from edge_agent.server.voice import Voice
 
 logger = logging.getLogger(__name__)
-
-EXTRA = ("pocketsphinx", "webrtcvad")
-"""Modules of the extra "offline"."""
 
 SHUTDOWN_S = 1.0
 """For HTTP requests that are under way when the server stops."""
@@ -62,7 +58,6 @@ class LocalServer:
         voice = Voice()
         recognizer = self._recognizer
         if recognizer is None:
-            check_extra()
             recognizer = Recognizer()
         self._open.push_async_callback(recognizer.close)
         await recognizer.start()
@@ -84,16 +79,6 @@ async def _listen(runner: web.AppRunner, settings: ServerSettings) -> str:
         raise CannotServe(f"can't listen on {host} port {settings.port}: {reason}") from error
     port = runner.addresses[0][1]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def check_extra() -> None:
-    """Raise CannotServe unless the modules that hear are installed."""
-    missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
-    if missing:
-        raise CannotServe(
-            f"the local server hears with {' and '.join(missing)}, which is not installed: "
-            "pip install 'edge-agent[offline]'"
-        )
 
 
 async def serve(settings: ServerSettings) -> None:
@@ -124,14 +109,9 @@ async def _serve_until(server: LocalServer, stop: asyncio.Event) -> None:
         await stop.wait()
 
 
-def run_server(settings: ServerSettings) -> int:
-    """Serve until SIGTERM or SIGINT; return the exit code. What is wrong is said in one line on stderr."""
+def run_server(settings: ServerSettings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises CannotServe."""
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     for noisy in ("aioice", "aiortc"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    try:
-        asyncio.run(serve(settings))
-    except CannotServe as problem:
-        sys.stderr.write(f"edge-agent: {problem}\n")
-        return problem.exit_code
-    return 0
+    asyncio.run(serve(settings))

@@ -1,5 +1,4 @@
-"""The call over HTTP: token, offer and answer, hang-up. The only file with an HTTP client.
-
+"""The call over HTTP: token, offer and answer, hang-up.
 Rules held here: a key travels by https, or by http to this machine, and nowhere else; redirects are never
 followed; proxies from the environment are not used; every exchange has one deadline from name lookup to last
 byte; bodies are bounded; what is said about a failure never holds the request.
@@ -11,19 +10,12 @@ import asyncio
 import json
 import logging
 import os
-import socket
 import ssl
-import threading
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPMethod
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
-
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from yarl import URL
 
 from edge_agent import __version__
 from edge_agent.core.faults import Fault, FaultKind
@@ -42,6 +34,8 @@ from edge_agent.session.http_answers import (
     shown,
     token_of_answer,
 )
+from edge_agent.session.http_request import NotHttp, Request, Response, exchange
+from edge_agent.session.tcp_connection import NameNotResolved, NotConnected
 
 logger = logging.getLogger(__name__)
 
@@ -145,7 +139,7 @@ class Signaling:
         url = path if "://" in path else self._endpoint.base_url.rstrip("/") + path
         filled = {key: value.replace("{model}", self._endpoint.model or "") for key, value in query.items()}
         parts = urlsplit(url)
-        joined = "&".join(part for part in (parts.query, urlencode(filled)) if part)
+        joined = "&".join(part for part in (parts.query, urlencode(filled, safe="/")) if part)
         return urlunsplit(parts._replace(query=joined))
 
     def _farewell_for(self, call_url: str, location: str | None) -> tuple[HTTPMethod, str] | None:
@@ -187,19 +181,20 @@ class Signaling:
         headers = self._headers(body.content_type if body else None, prefer_key=prefer_key)
         limit_s = self._endpoint.deadlines.http_s
         server = urlsplit(url).hostname or self._server
+        request = Request(method, url, headers, body.content if body else b"")
         try:
-            async with asyncio.timeout(limit_s), _request(method, url, headers, body) as response:
+            async with asyncio.timeout(limit_s), exchange(request) as response:
                 reply = await self._read(response, server)
         except TimeoutError:
             message = f"{server} did not answer the {step} within {limit_s:g} s"
             raise _signaling(FaultKind.TIMEOUT, message) from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except (NotHttp, OSError, ValueError) as error:
             raise SignalingError(_fault_of_exception(error, server, step)) from error
         if not reply.is_success:
             raise SignalingError(fault_of_status(reply, step=step, server=server, secrets=self._secrets))
         return reply
 
-    async def _read(self, response: aiohttp.ClientResponse, server: str) -> Reply:
+    async def _read(self, response: Response, server: str) -> Reply:
         if 200 <= response.status < 300:
             content, is_whole = await _read_up_to(response, BODY_LIMIT_BYTES)
             if not is_whole:
@@ -210,91 +205,15 @@ class Signaling:
         try:
             async with asyncio.timeout(ERROR_BODY_S):
                 content, _ = await _read_up_to(response, ERROR_BODY_LIMIT_BYTES)
-        except (TimeoutError, aiohttp.ClientError):
+        except (OSError, NotHttp):
             logger.debug("the body of status %d did not come", response.status)
         return Reply(response.status, response.headers, content)
 
 
-class DaemonThreadResolver(AbstractResolver):
-    """Looks names up in a thread that can't hold up the end of the process.
-
-    getaddrinfo can't be cancelled and may take half a minute without a name server; a loop's own executor
-    waits for its threads when the process ends. ``localhost`` is this machine by definition (RFC 6761 section
-    6.3), since plain http is allowed to it.
-    """
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """Return the addresses of ``host``. Raises OSError."""
-        if host == "localhost":
-            return [_result(host, address, port) for address in ("127.0.0.1", "::1")]
-        loop = asyncio.get_running_loop()
-        found: asyncio.Future[list[ResolveResult]] = loop.create_future()
-
-        def settle(finish: Callable[[], None]) -> None:
-            if not found.done():
-                finish()
-
-        def look_up() -> None:
-            try:
-                infos = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
-                results = [_result(host, str(info[4][0]), port, info[0]) for info in infos]
-            except (OSError, UnicodeError) as error:
-                failure = OSError(str(error))
-                _call_in(loop, settle, lambda: found.set_exception(failure))
-            else:
-                _call_in(loop, settle, lambda: found.set_result(results))
-
-        threading.Thread(target=look_up, name="name-lookup", daemon=True).start()
-        return await found
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
-def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *args: object) -> None:
-    try:
-        loop.call_soon_threadsafe(call, *args)
-    except RuntimeError:
-        return  # the loop is closed: nobody waits for the name any more
-
-
-def _result(name: str, address: str, port: int, family: int = 0) -> ResolveResult:
-    kind = family or (socket.AF_INET6 if ":" in address else socket.AF_INET)
-    flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-    return ResolveResult(hostname=name, host=address, port=port, family=kind, proto=0, flags=flags)
-
-
-@asynccontextmanager
-async def _request(
-    method: HTTPMethod, url: str, headers: Mapping[str, str], body: _Body | None
-) -> AsyncIterator[aiohttp.ClientResponse]:
-    """Make one request on a connection of its own. TLS is as strict as Python's default context."""
-    connector = aiohttp.TCPConnector(resolver=DaemonThreadResolver(), use_dns_cache=False, force_close=True)
-    async with (
-        aiohttp.ClientSession(
-            connector=connector,
-            timeout=aiohttp.ClientTimeout(total=None),  # the caller's deadline counts
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-        ) as client,
-        client.request(
-            method,
-            URL(url),
-            headers=headers,
-            data=None if body is None else body.content,
-            allow_redirects=False,
-        ) as response,
-    ):
-        yield response
-
-
-async def _read_up_to(response: aiohttp.ClientResponse, limit_bytes: int) -> tuple[bytes, bool]:
+async def _read_up_to(response: Response, limit_bytes: int) -> tuple[bytes, bool]:
     """Return at most ``limit_bytes`` of the body, and whether that is all of it."""
     content = bytearray()
-    async for chunk in response.content.iter_any():
+    async for chunk in response.body:
         content += chunk
         if len(content) > limit_bytes:
             return bytes(content[:limit_bytes]), False
@@ -302,25 +221,25 @@ async def _read_up_to(response: aiohttp.ClientResponse, limit_bytes: int) -> tup
 
 
 def _fault_of_exception(error: Exception, server: str, step: str) -> Fault:
-    """Put what aiohttp raises into words and fields. Its own text may repeat the request and is not used."""
+    """Put what an exchange raises into words and fields. Its own text is not for people and is not used."""
     match error:
-        case aiohttp.ClientConnectorCertificateError():
-            return fault_of_certificate(error.certificate_error, server=server)
-        case aiohttp.ClientSSLError() | ssl.SSLError():
-            reason = getattr(error, "reason", None) or "no reason given"
-            message = f"no TLS connection to {server}: {shown(str(reason))}; does it speak TLS at this port?"
+        case ssl.SSLCertVerificationError():
+            return fault_of_certificate(error, server=server)
+        case ssl.SSLError():
+            reason = shown(error.reason or "no reason given")
+            message = f"no TLS connection to {server}: {reason}; does it speak TLS at this port?"
             return Fault(FaultKind.TLS, message)
-        case aiohttp.ClientConnectorDNSError():
+        case NameNotResolved():
             message = f"the name {server} could not be resolved; is this machine online, and the url right?"
             return Fault(FaultKind.NETWORK, message)
-        case aiohttp.ClientConnectorError():
+        case NotConnected():
             why = os.strerror(error.errno) if error.errno else shown(error.strerror or "failed")
             message = f"no connection to {server}: {why}; does the server run, and is the url right?"
             return Fault(FaultKind.NETWORK, message)
-        case aiohttp.ClientResponseError():
+        case NotHttp():
             message = f"what {server} answered to the {step} is not HTTP; is the url's port right?"
             return Fault(FaultKind.BAD_ANSWER, message)
-        case aiohttp.InvalidURL() | ValueError():
+        case ValueError():
             return Fault(FaultKind.SETUP_REFUSED, f"the URL or a header for the {step} can't be used")
         case _:
             return Fault(FaultKind.NETWORK, f"{server} cut the connection during the {step}")

@@ -21,7 +21,7 @@ from edge_agent.errors import SignalingError
 from edge_agent.protocol.profiles import Handshake, Hangup, Profile, TokenStyle
 from edge_agent.session import signaling
 from edge_agent.session.endpoint import Deadlines, Endpoint, Secret
-from edge_agent.session.signaling import Answer, DaemonThreadResolver, Signaling
+from edge_agent.session.signaling import Answer, Signaling
 from tests.session.bench import KEY, OPENAI, with_profile
 from tests.session.peer_server import Answerer, PeerServer, eventually, parts_of
 
@@ -355,8 +355,3 @@ async def test_name_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch)
     assert [thread.daemon for thread in lookups] == [True]
     answer.set()
     await eventually(lambda: not lookups[0].is_alive())
-
-
-async def test_resolver_returns_addresses() -> None:
-    found = await DaemonThreadResolver().resolve("127.0.0.1", 80)
-    assert [(result["host"], result["port"]) for result in found] == [("127.0.0.1", 80)]
