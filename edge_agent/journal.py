@@ -63,7 +63,7 @@ LEVEL_OF_SEVERITY = {
     Severity.DEBUG: logging.DEBUG,
 }
 
-CHATTY_LOGGERS = ("aiohttp", "aioice", "aiortc", "asyncio", "gpiozero", "libav")
+CHATTY_LOGGERS = ("aioice", "aiortc", "asyncio", "gpiozero", "libav")
 """Libraries whose INFO records tell a person nothing and whose DEBUG records hold session descriptions."""
 
 logger = logging.getLogger("edge_agent")

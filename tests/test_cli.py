@@ -141,6 +141,15 @@ def test_commands_that_only_look_load_no_heavy_library() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_the_daemon_needs_nothing_of_the_extras() -> None:
+    extras = ["aiohttp", "multidict", "numpy", "pocketsphinx", "pywebrtc_audio", "rich", "webrtcvad", "yarl"]
+    program = f"import sys; sys.modules.update(dict.fromkeys({extras!r})); import edge_agent.daemon"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=PROCESS_LIMIT_S, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_help_and_version_load_nothing_but_the_command_line() -> None:
     program = (
         "import sys; from edge_agent.cli import build_parser; build_parser().format_help(); "

@@ -8,6 +8,8 @@ read is the caller's choice as well.
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
@@ -33,6 +35,9 @@ TARGET_LETTERS = "!$%&'()*+,-./:;=?@_~"
 
 HTTP_BEGIN = b"HTTP/1."
 """What every answer begins with (RFC 9112 section 4)."""
+
+HASHED_NAME = re.compile(r"[0-9a-f]{8}\.[0-9]+")
+"""By such names OpenSSL finds certificates in a folder (openssl-rehash(1))."""
 
 
 class NotHttp(Exception):
@@ -218,10 +223,24 @@ async def _connected(target: _Target) -> tuple[asyncio.StreamReader, asyncio.Str
 
 
 def _new_tls_context() -> ssl.SSLContext:
-    """Made anew each time: it costs memory, and a renewed list of authorities counts at once."""
-    context = ssl.create_default_context()
+    """Made anew each time: a session needs it a second, and a renewed list of authorities counts at once."""
+    context = ssl.create_default_context(capath=_authorities_folder())
     context.set_alpn_protocols(["http/1.1"])  # RFC 7301 section 6
     return context
+
+
+def _authorities_folder() -> str | None:
+    """Return the system's folder of authorities, of which OpenSSL reads only those that it needs.
+
+    The same list as one file, Python's default, costs 3 MiB that are never given back, and 50 ms on a PC.
+    None leaves it at that: the folder is not hashed, or the environment names other authorities.
+    """
+    paths = ssl.get_default_verify_paths()
+    is_chosen = {paths.openssl_cafile_env, paths.openssl_capath_env} & os.environ.keys()
+    if is_chosen or paths.capath is None:
+        return None
+    is_hashed = any(HASHED_NAME.fullmatch(name) for name in os.listdir(paths.capath))
+    return paths.capath if is_hashed else None
 
 
 async def _response(conversation: _Conversation) -> Response:

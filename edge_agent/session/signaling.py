@@ -1,7 +1,8 @@
 """The call over HTTP: token, offer and answer, hang-up.
-Rules held here: a key travels by https, or by http to this machine, and nowhere else; redirects are never
-followed; proxies from the environment are not used; every exchange has one deadline from name lookup to last
-byte; bodies are bounded; what is said about a failure never holds the request.
+
+Rules held here: a key travels by https, or by http to this machine, and nowhere else; every exchange has one
+deadline from name lookup to last byte; bodies are bounded; what is said about a failure never holds the
+request. That redirects are not followed and proxies not used is held by http_request.
 """
 
 from __future__ import annotations

@@ -316,6 +316,25 @@ async def test_exchange_by_tls(trusted: ssl.SSLContext) -> None:
         assert await ask(server.url) == (204, b"")
 
 
+@pytest.mark.parametrize("is_hashed", [True, False])
+async def test_authorities_come_from_a_folder_if_it_is_hashed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_hashed: bool
+) -> None:
+    tls = self_signed(tmp_path)
+    if is_hashed:
+        await (await asyncio.create_subprocess_exec("openssl", "rehash", str(tmp_path))).wait()
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    paths = ssl.get_default_verify_paths()._replace(capath=str(tmp_path))
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+    async with raw_server(EMPTY, tls=tls) as server:
+        if is_hashed:
+            assert await ask(server.url) == (204, b"")
+        else:
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await ask(server.url)
+
+
 async def test_leaving_does_not_wait_for_a_polite_end_of_tls(trusted: ssl.SSLContext) -> None:
     async with raw_server(OK + b"Content-Length: 2\r\n\r\nhi", stays=True, tls=trusted) as server:
         assert await ask(server.url) == (200, b"hi")
