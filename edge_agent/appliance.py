@@ -15,7 +15,6 @@ from typing import ParamSpec
 from edge_agent import journal
 from edge_agent.accounts import Accounts
 from edge_agent.audio.capture import Capture
-from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.level import FLOOR_DBFS
 from edge_agent.audio.playback import ON_ITS_WAY_S, Playback
 from edge_agent.audio.volume import VolumeKnob
@@ -133,13 +132,12 @@ class Appliance:
         self._loop = asyncio.get_running_loop()
         self._light: LedTask | None = None
         self._knob = VolumeKnob(parts.volume, self._from_thread(self._turned))
-        far_end = FarEnd()
         self._capture = Capture(
             parts.open_input,
             parts.uplink,
             self._from_thread(self._from_sound),
             self._from_thread(self._crashed),
-            far_end,
+            parts.far_end,
             parts.open_canceller(),
             parts.duck,
         )
@@ -148,7 +146,7 @@ class Appliance:
             parts.downlink,
             self._from_thread(self._from_sound),
             self._from_thread(self._crashed),
-            far_end,
+            parts.far_end,
             parts.gain,
         )
 

@@ -22,6 +22,7 @@ from edge_agent.audio.echo import (
     is_cancelled,
     open_canceller,
 )
+from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.gain import Gain
 from edge_agent.audio.machine import Machine, encoding_for, this_machine
 from edge_agent.audio.mixer import CardMixer
@@ -92,6 +93,7 @@ class Parts:
     volume: Volume
     volume_percent: int | None
     """Where the volume begins; None: as it is."""
+    far_end: FarEnd
     open_canceller: Callable[[], EchoCanceller]
     open_pins: Callable[[], tuple[Factory | None, str]]
     leds: tuple[LedSettings, ...]
@@ -152,6 +154,7 @@ def parts_of(config: schema.Config) -> Parts:
         duck=_duck(config.sound.ducking_db, gain),
         volume=Volume(gain, _mixer(config.sound.mixer, sink)),
         volume_percent=config.sound.volume_percent,
+        far_end=FarEnd(devices.playout_fill_s),
         open_canceller=lambda: open_canceller(echo),
         open_pins=lambda: open_factory(factory_kind),
         leds=tuple(_led(led) for led in config.leds),

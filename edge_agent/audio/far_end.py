@@ -14,7 +14,7 @@ import enum
 import math
 import threading
 
-from edge_agent.core.pcm import PERIOD_BYTES, SAMPLE_BYTES, SILENCE
+from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_S, SAMPLE_BYTES, SILENCE
 
 WINDOW_TAKES = 100
 """The depth is judged by its lowest value in a second: what threads are late is over by then, what crystals
@@ -24,8 +24,10 @@ LOWEST_PERIODS = 1.0
 """The depth may fall to this: one period in hand for a loudspeaker's thread that is late."""
 
 HIGHEST_LOW_PERIODS = 2.0
-"""The depth must fall to this within a second. More would be delay for nothing: a loudspeaker's buffer holds
-two periods or more, so the reference of anything that sounds has been taken before its echo arrives."""
+"""The depth must fall to this within a second, or to what the loudspeaker's buffer holds, if that is more:
+the reference of anything that sounds has then been taken before its echo arrives. It need not be less: a
+canceller takes half a second of delay, but a step of 10 ms cost it 20 of 48 dB for a second (virtual cards,
+whose depth wanders by two periods)."""
 
 PATIENCE_WINDOWS = 5
 """How long a step of the alignment waits for silence; after that it is made in the middle of sound."""
@@ -53,14 +55,15 @@ class Step(enum.Enum):
 
 
 class Alignment:
-    """Keeps the lowest depth of a second between LOWEST_PERIODS and HIGHEST_LOW_PERIODS, one period a step.
+    """Keeps the lowest depth of a second between LOWEST_PERIODS and a highest one, one period a step.
 
     The depth is how much was played and not taken, negative while the player is late. Steps are due when two
     seconds in a row agree. They are made when the next period is silent, or PATIENCE_WINDOWS later, or at
     once while more than FAR_OFF_PERIODS are due.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, highest_low_periods: float = HIGHEST_LOW_PERIODS) -> None:
+        self._highest_low_periods = highest_low_periods
         self._takes = 0
         self._lowest = math.inf
         self._lowest_before: float | None = None
@@ -104,7 +107,7 @@ class Alignment:
         if before is None:
             return
         lack = math.ceil(LOWEST_PERIODS - max(before, lowest))
-        excess = math.ceil(min(before, lowest) - HIGHEST_LOW_PERIODS)
+        excess = math.ceil(min(before, lowest) - self._highest_low_periods)
         self._due_steps = lack if lack > 0 else min(0, -excess)
         self._waited_windows = self._waited_windows + 1 if self._due_steps else 0
 
@@ -112,16 +115,20 @@ class Alignment:
 class FarEnd:
     """A bounded queue of played samples. No call waits for anything but the lock.
 
-    ``played`` and ``flushed`` belong to the playback thread, ``take`` and ``restart`` to the capture thread.
+    ``fill_s`` is how long what was played waits in the loudspeaker's buffer: half of what that is beyond two
+    periods stays in hand from the beginning, for a loudspeaker's thread that is late. ``played`` and
+    ``flushed`` belong to the playback thread, ``take`` and ``restart`` to the capture thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fill_s: float = 0.0) -> None:
         self._lock = threading.Lock()
+        self._highest_low_periods = min(LIMIT_PERIODS / 2, max(HIGHEST_LOW_PERIODS, fill_s / PERIOD_S))
         self._samples = bytearray()
         self._late_bytes = 0
         self._late_takes = 0
         self._is_running = False
-        self._alignment = Alignment()
+        self._reserve_bytes = round((self._highest_low_periods - HIGHEST_LOW_PERIODS) / 2) * PERIOD_BYTES
+        self._alignment = Alignment(self._highest_low_periods)
 
     @property
     def depth_periods(self) -> float:
@@ -136,6 +143,8 @@ class FarEnd:
     def played(self, pcm: bytes) -> None:
         """Append samples that were written to the loudspeaker."""
         with self._lock:
+            if not self._is_running:
+                self._samples += bytes(max(0, self._reserve_bytes - len(self._samples)))
             self._is_running = True
             missed_bytes = min(self._late_bytes, len(pcm))
             self._late_bytes -= missed_bytes
@@ -143,14 +152,18 @@ class FarEnd:
             self._drop(len(self._samples) - LIMIT_PERIODS * PERIOD_BYTES)
 
     def flushed(self) -> None:
-        """What the loudspeaker had not played yet was thrown away, here too; or it has gone."""
+        """What the loudspeaker had not played yet was thrown away, or it has gone: it is silent for as long.
+
+        The depth stays, too: the loudspeaker's buffer is filled as before, and a canceller need not look for
+        the echo again in the answer that follows.
+        """
         with self._lock:
-            self._stand_still()
+            self._samples[:] = bytes(len(self._samples))
 
     def restart(self) -> None:
         """The microphone begins, or begins again: only what was played last is still of interest."""
         with self._lock:
-            self._drop(len(self._samples) - round(HIGHEST_LOW_PERIODS * PERIOD_BYTES))
+            self._drop(len(self._samples) - round(self._highest_low_periods) * PERIOD_BYTES)
             self._late_bytes = 0
             self._late_takes = 0
             self._alignment.restart()

@@ -49,6 +49,10 @@ class TestAlignment:
     def test_a_depth_within_the_window_is_left_alone(self, depth: float) -> None:
         assert steps_of(Alignment(), depth, 20 * WINDOW_TAKES, is_silent=True) == []
 
+    def test_a_loudspeaker_with_a_large_buffer_leaves_more_room(self) -> None:
+        assert steps_of(Alignment(15.0), 15.0, 20 * WINDOW_TAKES, is_silent=True) == []
+        assert steps_of(Alignment(15.0), 16.0, 3 * WINDOW_TAKES, is_silent=True) == [Step.DROP]
+
     @pytest.mark.parametrize("excess", [1, 2, 10])
     def test_too_many_blocks_are_dropped_while_it_is_silent(self, excess: int) -> None:
         found = steps_of(Alignment(), HIGHEST_LOW_PERIODS + excess, 3 * WINDOW_TAKES, is_silent=True)
@@ -154,9 +158,14 @@ def test_a_microphone_that_begins_gets_what_was_played_last() -> None:
 def test_what_the_loudspeaker_threw_away_is_no_reference() -> None:
     far_end = filled(3)
     far_end.flushed()
-    assert far_end.take() is SILENCE
     far_end.played(numbered(9))
-    assert number_of(far_end.take()) == 9
+    assert [number_of(far_end.take()) for _ in range(4)] == [None, None, None, 9], "the depth stays"
+
+
+def test_a_loudspeaker_with_a_large_buffer_may_be_late_for_half_of_it() -> None:
+    far_end = FarEnd(fill_s=0.140)
+    far_end.played(numbered(1))
+    assert [number_of(far_end.take()) for _ in range(7)] == [None] * 6 + [1]
 
 
 def at_work(period_s: float, begins_s: float, minutes: float, chance: random.Random) -> list[float]:
