@@ -20,8 +20,8 @@ RETRY_S = 1.0
 REALTIME_PRIORITY = 5
 """Above every ordinary thread and far below the interrupts of the sound cards (50), as shairport-sync."""
 
-CPU_EVERY_STEPS = 25
-"""How often a thread looks at its own processor time: a system call, four times a second."""
+CPU_EVERY_STEPS = 4
+"""How often a thread looks at its own processor time, which takes a system call."""
 
 
 class SoundThread:
