@@ -28,6 +28,9 @@ LARGEST_TARGET_S = 0.300
 RECENT_EVENTS = 100
 """Two seconds: a network that becomes worse is noticed by the quantile after about a third of a second."""
 
+LATE_EVENTS = 3
+"""So many of the recent ones are followed at once: of RECENT_EVENTS they are what QUANTILE leaves out."""
+
 TRUSTED_EVENTS = 50
 """After a second of packets the measurement alone counts."""
 
@@ -93,11 +96,14 @@ class DelayEstimate:
 
     def _judge(self) -> None:
         lowest = self._lowest[0]
-        jitter_s = self._highest[int(QUANTILE * len(self._highest))] - lowest
+        in_the_long_run = self._highest[int(QUANTILE * len(self._highest))]
+        recent = sorted(self._recent)
+        of_late = recent[-min(LATE_EVENTS, len(recent))]
+        jitter_s = max(in_the_long_run, of_late) - lowest
         measured_s = jitter_s * MARGIN + SMALLEST_MARGIN_S
         distrust = max(0.0, 1 - len(self._events) / TRUSTED_EVENTS)
         self.target_s = min(LARGEST_TARGET_S, max(measured_s, self._assumed_s * distrust))
-        self.recent_peak_s = max(self._recent) - lowest
+        self.recent_peak_s = recent[-1] - lowest
 
     def _is_backlog(self, transit_s: float) -> bool:
         """Whether a gap is still being made up for: each packet has waited less than the one before."""
