@@ -46,6 +46,9 @@ FOREIGN_CHANNELS_LIMIT = 4
 SEND_BUFFER_LIMIT_BYTES = 1024 * 1024
 """Events that may wait for a path that does not carry them. Overflow rule: the newest is refused."""
 
+SOCKETS_LIMIT_S = 0.5
+"""Opening a socket for each address of this machine is a matter of milliseconds."""
+
 WEBRTC_STRING = 51
 """Payload protocol identifier of text messages (RFC 8831 section 8)."""
 
@@ -76,6 +79,7 @@ class Peer:
         self._frames_played = 0
         self._foreign_channels = 0
         self._readers: list[asyncio.Task[None]] = []
+        self._gathering: asyncio.Task[None] | None = None
         self._bug: BaseException | None = None
         # An empty list means no STUN at all; None would mean a public STUN server of somebody else.
         self._connection = _Connection(
@@ -120,7 +124,11 @@ class Peer:
 
         Raises SignalingError (NETWORK) if this machine has no address to offer.
         """
-        await self._connection.setLocalDescription(await self._connection.createOffer())
+        description = await self._connection.createOffer()
+        self._gathering = asyncio.create_task(
+            self._connection.setLocalDescription(description), name="gather"
+        )
+        await asyncio.shield(self._gathering)
         offer = self._connection.localDescription.sdp
         if "a=candidate:" not in offer:
             raise SignalingError(Fault(FaultKind.NETWORK, "this machine has no network address"))
@@ -203,11 +211,23 @@ class Peer:
     async def _close_connection(self, limit_s: float) -> None:
         try:
             async with asyncio.timeout(limit_s):
+                await self._finish_gathering()
                 await self._connection.close()
         except TimeoutError:
             logger.warning("the peer connection did not close within %.1f s", limit_s)
         if self._readers:
             await asyncio.wait(self._readers)
+
+    async def _finish_gathering(self) -> None:
+        """Wait until the sockets are open: aioice loses those that it has opened if it is broken off before.
+
+        Servers for STUN and TURN are not waited for any longer: they are asked when all sockets are known.
+        """
+        if self._gathering is None or self._gathering.done():
+            return
+        await asyncio.wait({self._gathering}, timeout=SOCKETS_LIMIT_S)
+        self._gathering.cancel()
+        await asyncio.wait({self._gathering})
 
     def _add_microphone(self) -> None:
         """Offer one audio section, sendrecv, with Opus alone: our packets hold nothing else."""

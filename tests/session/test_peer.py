@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+import os
 import threading
 import time
 
@@ -18,6 +19,7 @@ from edge_agent.session.microphone_track import MicrophoneTrack
 from edge_agent.session.peer import Peer
 from tests.session.bench import OPENAI, PACKET_SAMPLES, Bench, FakeSound, loudness, opus_packets
 from tests.session.peer_server import PeerServer, eventually
+from tests.system.holdings import open_files
 
 OPENAI_ANSWER = "\r\n".join(
     [
@@ -206,3 +208,19 @@ async def test_connecting_that_is_broken_off_leaves_no_complaint() -> None:
     await eventually(lambda: asyncio.all_tasks() == {asyncio.current_task()})
     gc.collect()
     assert complaints == []
+
+
+async def test_offer_that_is_broken_off_at_any_moment_leaves_no_socket() -> None:
+    def sockets() -> int:
+        return sum(file.startswith("socket:") for file in open_files(os.getpid()))
+
+    before = sockets()
+    for turns in range(30):
+        peer = Peer((), FakeSound())
+        offering = asyncio.create_task(peer.make_offer())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        offering.cancel()
+        await asyncio.wait({offering})
+        await peer.close(5.0)
+    await eventually(lambda: sockets() <= before)
