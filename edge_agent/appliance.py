@@ -15,6 +15,7 @@ from typing import ParamSpec
 from edge_agent import journal
 from edge_agent.accounts import Accounts
 from edge_agent.audio.capture import Capture
+from edge_agent.audio.earcons import sound_of
 from edge_agent.audio.level import FLOOR_DBFS
 from edge_agent.audio.playback import ON_ITS_WAY_S, Playback
 from edge_agent.audio.volume import VolumeKnob
@@ -43,6 +44,7 @@ from edge_agent.core.commands import (
     FlushPlayout,
     MeasureEcho,
     OpenLink,
+    PlaySound,
     Send,
     SetCapture,
     SetUplink,
@@ -289,6 +291,8 @@ class Appliance:
                 self._sessions.send(epoch, event)
             case FlushPlayout():
                 self._playback.flush(ON_ITS_WAY_S)
+            case PlaySound(sound=sound):
+                self._playback.play_over(sound_of(sound))
             case SetUplink(open=is_open):
                 self._parts.uplink.open_gate() if is_open else self._parts.uplink.close_gate()
             case SetCapture(open=is_open):

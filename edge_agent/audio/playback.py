@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import audioop
 import threading
 import time
 from collections import deque
@@ -15,7 +16,7 @@ from edge_agent.audio.gain import Gain
 from edge_agent.audio.level import PeakMeter
 from edge_agent.audio.thread import RETRY_S, DeviceStory, SoundThread
 from edge_agent.core.events import Device, Event, SoundEnded, SoundStarted
-from edge_agent.core.pcm import BYTES_PER_S, SILENCE, fade_out
+from edge_agent.core.pcm import BYTES_PER_S, SAMPLE_BYTES, SILENCE, PcmQueue, fade_out
 from edge_agent.core.playout.samples import AUDIBLE_PEAK, peak
 from edge_agent.errors import AudioDeviceError
 
@@ -28,6 +29,9 @@ ON_ITS_WAY_S = 0.300
 """How long the rest of an answer may still arrive after the server has stopped it: aiortc's jitter buffer
 keeps four packets of 20 ms back, and a network's delay comes on top. The next answer comes later than that: a
 person has to finish speaking first, and the server to notice."""
+
+OWN_SOUND_LIMIT_S = 1.0
+"""Two or three of the device's own sounds; one that waits for longer tells of something that is over."""
 
 HISTORY_PERIODS = 10
 """What is remembered of what the device got, to fade out from: more than its buffer holds by default."""
@@ -51,7 +55,8 @@ class Playback:
     """Plays ``source`` for ever, and tells ``far_end`` what the device got.
 
     SoundStarted is told when the first audible period is handed to the device, SoundEnded when HANG_OVER_S
-    of silence came after the last one and the device has played that one. A device that fails is told once
+    of silence came after the last one and the device has played that one; neither tells of what
+    :meth:`play_over` adds. A device that fails is told once
     (DeviceLost), tried again every RETRY_S, and told once when it works again (DeviceBack); what should have
     been played meanwhile is dropped. ``on_event`` and ``on_crash`` are called in the sound thread; they must
     not wait.
@@ -76,6 +81,7 @@ class Playback:
         self._story = DeviceStory(Device.LOUDSPEAKER, on_event)
         self._thread = SoundThread("playback", self._run, on_crash)
         self._flush_is_due = threading.Event()
+        self._own_sound = PcmQueue(round(OWN_SOUND_LIMIT_S * BYTES_PER_S))
         self._history: deque[bytes] = deque(maxlen=HISTORY_PERIODS)
         self._meter = PeakMeter()
         self._silent_s = 0.0
@@ -130,6 +136,15 @@ class Playback:
         self._source.flush(time.monotonic(), ignore_s)
         self._flush_is_due.set()
 
+    def play_over(self, pcm: bytes) -> None:
+        """Play a sound of the device's own from the next period on, over what the source gives.
+
+        It is as loud as everything else, and the far end gets it, but it is no answer: SoundStarted and
+        SoundEnded don't tell of it, and a flush leaves it. Overflow rule: beyond OWN_SOUND_LIMIT_S the
+        oldest is dropped.
+        """
+        self._own_sound.put(pcm)
+
     @contextmanager
     def _opened(self) -> Iterator[PcmOutput]:
         with closing(self._open_device()) as device:
@@ -150,6 +165,7 @@ class Playback:
                 thread.wait(RETRY_S)
                 thread.tick()
                 self._source.clear()
+                self._own_sound.clear()
 
     def _play(self, thread: SoundThread) -> None:
         """Play until the device fails, or is not wanted any more."""
@@ -194,13 +210,21 @@ class Playback:
         if is_audible:
             self._silent_s = 0.0
             self._begin_to_sound()
-        block = self._gain.apply(block)  # what is audible is judged before: an answer at volume 0 is one too
+        block = self._gain.apply(
+            self._with_own_sound(block)
+        )  # what is audible is judged before: an answer at volume 0 is one too
         self._hand_over(device, block)
         self._history.append(block)
         if self._is_sounding and not is_audible:
             self._silent_s += len(block) / BYTES_PER_S
             if self._silent_s >= HANG_OVER_S and self._silent_s >= device.queued_s():
                 self._fall_silent()
+
+    def _with_own_sound(self, block: bytes) -> bytes:
+        if not self._own_sound.queued_bytes:
+            return block
+        own = self._own_sound.take(len(block)).ljust(len(block), b"\0")
+        return audioop.add(block, own, SAMPLE_BYTES)
 
     def _hand_over(self, device: PcmOutput, block: bytes) -> None:
         device.write(block)

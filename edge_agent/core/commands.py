@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 
 from edge_agent.core.notices import Notice
@@ -49,6 +50,23 @@ class SetCapture:
     open: bool
 
 
+class Earcon(enum.Enum):
+    """A short sound of the device's own, which is no answer."""
+
+    AWAKE = "awake"  # it listens now
+    ASLEEP = "asleep"  # it has stopped listening
+    NOT_HEARD = "not_heard"  # it was called, and heard nothing that could be answered
+    BUDGET = "budget"  # what may be spent is spent
+    ERROR = "error"  # it can't do what it was asked
+
+
+@dataclass(frozen=True, slots=True)
+class PlaySound:
+    """Play a short sound of the device's own, over whatever is played. Not answered."""
+
+    sound: Earcon
+
+
 @dataclass(frozen=True, slots=True)
 class MeasureEcho:
     """Compare what the microphone heard last with what was played. Answered by EchoMeasured."""
@@ -82,6 +100,7 @@ Command = (
     | CloseLink
     | Send
     | FlushPlayout
+    | PlaySound
     | SetUplink
     | SetCapture
     | SetVolume

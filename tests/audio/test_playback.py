@@ -16,7 +16,7 @@ from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_S, SILENCE
 from edge_agent.core.playout.samples import peak
 from edge_agent.errors import AudioDeviceError
 from tests.audio.fakes import FakeOutput
-from tests.audio.sounds import blocks_of, tone, wait_until
+from tests.audio.sounds import blocks_of, heard_s, tone, wait_until
 
 GONE = AudioDeviceError("plughw:7: No such device; plug it in")
 TONE = tone(800, 0.2)  # 800 Hz: every period is the same
@@ -244,3 +244,32 @@ def test_the_drift_of_the_device_is_passed_on(bench: Bench) -> None:
     bench.loudspeaker.drift_ppm = 42.0
     bench.loudspeaker.step(2)
     wait_until(lambda: bench.playback.drift_ppm == 42.0, "the drift")
+
+
+def test_a_sound_of_its_own_is_no_answer_but_is_as_loud_and_is_known_to_the_echo_canceller(
+    bench: Bench,
+) -> None:
+    bench.gain.set(0.5)
+    bench.loudspeaker.step(1)
+    bench.playback.play_over(BLOCK * 4)
+    written = bench.loudspeaker.step(8)
+    assert sum(abs(peak(block) - peak(BLOCK) / 2) <= 1 for block in written) >= 3
+    assert bench.events == []
+    assert bench.playback.level_dbfs == FLOOR_DBFS
+    wait_until(lambda: bench.far_end.depth_periods >= 8, "what was played")
+    assert max(peak(bench.far_end.take()) for _ in range(9)) == pytest.approx(peak(BLOCK) / 2, abs=1)
+
+
+def test_a_sound_of_its_own_is_heard_over_an_answer_and_outlives_its_flush(bench: Bench) -> None:
+    bench.play(TONE)
+    own = tone(400, 0.1)
+    bench.playback.play_over(own)
+    bench.playback.flush()
+    heard = b"".join(bench.loudspeaker.step(14))
+    assert heard_s(heard, 400) == pytest.approx(0.1, abs=0.015)
+    assert bench.events == [SoundStarted(), SoundEnded()]
+
+
+def test_too_many_sounds_of_its_own_make_no_queue(bench: Bench) -> None:
+    bench.playback.play_over(BLOCK * 150)
+    assert sum(block != SILENCE for block in bench.loudspeaker.step(150)) <= 101
