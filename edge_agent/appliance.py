@@ -73,6 +73,7 @@ from edge_agent.core.notices import Notice
 from edge_agent.core.progress import ProgressGate
 from edge_agent.core.status import Status
 from edge_agent.core.transcripts import Line, Transcripts
+from edge_agent.core.ways import Way
 from edge_agent.gpio.buttons import Buttons
 from edge_agent.gpio.leds import Leds
 from edge_agent.gpio.light import LedTask
@@ -282,8 +283,8 @@ class Appliance:
     def _perform(self, command: Command) -> None:
         assert self._sessions is not None
         match command:
-            case OpenLink(epoch=epoch):
-                self._sessions.open(epoch)
+            case OpenLink(epoch=epoch, way=way):
+                self._sessions.open(epoch, way)
             case CloseLink(epoch=epoch):
                 self._sessions.close(epoch)
                 self._accounts.end()
@@ -306,9 +307,9 @@ class Appliance:
             case Tell():
                 self._tell(command)
 
-    def _make_session(self, epoch: int) -> RealtimeSession:
+    def _make_session(self, epoch: int, way: Way) -> RealtimeSession:
         self._session = self._parts.make_session(
-            epoch, self._runner.post, self._saw_wire_type, self._saw_malformed
+            epoch, way, self._runner.post, self._saw_wire_type, self._saw_malformed
         )
         return self._session
 

@@ -47,7 +47,9 @@ from edge_agent.core.settings import (
     ButtonSettings,
     Duplex,
     Mode,
+    TurnTaking,
 )
+from edge_agent.core.ways import Way
 from edge_agent.errors import ConfigError
 from edge_agent.gpio.factory import Factory, FactoryKind, open_factory
 from edge_agent.gpio.settings import ButtonWiring, LedKind, LedSettings
@@ -78,12 +80,20 @@ class _Sound:
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """One endpoint of the list, and what is asked of every session with it."""
+
+    endpoint: Endpoint
+    wishes: SessionWishes
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """What an appliance is built from."""
 
     agent_settings: AgentSettings
-    endpoint: Endpoint
-    wishes: SessionWishes
+    endpoints: tuple[Server, ...]
+    """In the order of preference, at least one."""
     uplink: Uplink
     downlink: Downlink
     open_input: Callable[[], PcmInput]
@@ -111,14 +121,16 @@ class Parts:
     def make_session(
         self,
         epoch: int,
+        way: Way,
         post: Callable[[Event], None],
         on_wire: Callable[[str], None],
         on_malformed: Callable[[str], None],
     ) -> RealtimeSession:
-        """Return the session of an epoch, not yet opened."""
+        """Return the session of an epoch by a way, not yet opened."""
+        server = self.endpoints[way.endpoint]
         sound = _Sound(self.uplink, self.downlink)
         return RealtimeSession(
-            epoch, self.endpoint, self.wishes, sound, post, on_wire=on_wire, on_malformed=on_malformed
+            epoch, server.endpoint, server.wishes, sound, post, on_wire=on_wire, on_malformed=on_malformed
         )
 
 
@@ -127,10 +139,11 @@ def parts_of(config: schema.Config) -> Parts:
 
     Raises ConfigError when a key can't be found, or echo cancellation that is demanded is not installed.
     """
-    chosen = config.endpoints[0]
-    profile = profile_of(chosen)
-    wishes = wishes_of(config, chosen)
-    endpoint, secrets = _endpoint(chosen, profile)
+    found = [_endpoint(chosen, profile_of(chosen)) for chosen in config.endpoints]
+    endpoints = tuple(
+        Server(endpoint, wishes_of(config, chosen))
+        for chosen, (endpoint, _) in zip(config.endpoints, found, strict=True)
+    )
     devices = DeviceSettings(
         playout_fill_s=config.sound.playout_fill_ms / 1000,
         keep_awake=config.sound.keep_dac_awake,
@@ -143,9 +156,8 @@ def parts_of(config: schema.Config) -> Parts:
     )
     factory_kind = FactoryKind(config.gpio.factory)
     return Parts(
-        agent_settings=_agent_settings(config, profile, wishes, echo_is_cancelled=is_cancelled(echo)),
-        endpoint=endpoint,
-        wishes=wishes,
+        agent_settings=_agent_settings(config, endpoints, echo_is_cancelled=is_cancelled(echo)),
+        endpoints=endpoints,
         uplink=Uplink(_opus(config.sound.opus, this_machine())),
         downlink=Downlink(),
         open_input=lambda: open_input(source, devices),
@@ -163,7 +175,7 @@ def parts_of(config: schema.Config) -> Parts:
         ),
         control=_control(config.control),
         log_transcripts=config.logging.transcripts,
-        secrets=secrets,
+        secrets=tuple(dict.fromkeys(secret for _, secrets in found for secret in secrets)),
     )
 
 
@@ -215,12 +227,10 @@ def _secret(purpose: str, source: schema.KeySource | None) -> Secret | None:
 
 
 def _agent_settings(
-    config: schema.Config, profile: Profile, wishes: SessionWishes, *, echo_is_cancelled: bool
+    config: schema.Config, endpoints: tuple[Server, ...], *, echo_is_cancelled: bool
 ) -> AgentSettings:
     detection = config.session.turn_detection
-    listens = not isinstance(detection, schema.NoTurnDetection)
     interrupts = getattr(detection, "interrupt_response", None)
-    wished = ServerVad() if wishes.turn_detection is UNSET else wishes.turn_detection
     mode = Mode(config.mode)
     return AgentSettings(
         mode=mode,
@@ -230,11 +240,19 @@ def _agent_settings(
         answer_limit_s=config.conversation.answer_limit_s,
         conversation_idle_limit_s=config.conversation.idle_limit_s,
         interrupt_response=interrupts is not False,
-        takes_manual_turns=profile.takes_manual_turns,
-        turn_detection_on=turn_detection_update(wished, profile.dialect) if listens else None,
-        turn_detection_off=turn_detection_update(None, profile.dialect),
+        detects_turns=not isinstance(detection, schema.NoTurnDetection),
+        turn_taking=tuple(_turn_taking(server) for server in endpoints),
         raw_events=config.control.raw_events,
         buttons=tuple(_button(button, mode) for button in config.buttons),
+    )
+
+
+def _turn_taking(server: Server) -> TurnTaking:
+    profile, wished = server.endpoint.profile, server.wishes.turn_detection
+    return TurnTaking(
+        takes_manual_turns=profile.takes_manual_turns,
+        detection_on=turn_detection_update(ServerVad() if wished is UNSET else wished, profile.dialect),
+        detection_off=turn_detection_update(None, profile.dialect),
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from edge_agent.core.ways import Way
 from edge_agent.protocol.client_events import ClientEvent
 from edge_agent.session.session import RealtimeSession
 
@@ -13,17 +14,17 @@ logger = logging.getLogger(__name__)
 
 
 class Sessions:
-    """Owns every session's task. ``make`` builds the session of an epoch; ``tasks`` is who waits for them."""
+    """Owns every session's task. ``make`` builds an epoch's session; ``tasks`` is who waits for them."""
 
-    def __init__(self, make: Callable[[int], RealtimeSession], tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, make: Callable[[int, Way], RealtimeSession], tasks: asyncio.TaskGroup) -> None:
         self._make = make
         self._tasks = tasks
         self._open: dict[int, RealtimeSession] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    def open(self, epoch: int) -> None:
-        """Begin session ``epoch``; it reports through its own events."""
-        session = self._make(epoch)
+    def open(self, epoch: int, way: Way) -> None:
+        """Begin session ``epoch`` by ``way``; it reports through its own events."""
+        session = self._make(epoch, way)
         self._open[epoch] = session
         self._tasks.create_task(self._hold(epoch, session), name=f"session-{epoch}")
 

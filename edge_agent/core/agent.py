@@ -125,7 +125,8 @@ class Agent:
     def _link_up(self, session_id: str, now: float) -> list[Command]:
         told = reports.session_opened(session_id, self._link.attempts)
         self._link.up(session_id, now)
-        return [told, *self._say(self._dialogue.session_opened(now))]
+        turns = self._settings.turn_taking[self._link.way.endpoint]
+        return [told, *self._say(self._dialogue.session_opened(turns, now))]
 
     def _link_down(self, fault: Fault, now: float) -> list[Command]:
         session_id = self._link.session_id if self._link.is_up else None

@@ -6,14 +6,16 @@ import enum
 from dataclasses import dataclass, field
 
 from edge_agent.core.notices import Notice
+from edge_agent.core.ways import FIRST_WAY, Way
 from edge_agent.protocol.client_events import ClientEvent
 
 
 @dataclass(frozen=True, slots=True)
 class OpenLink:
-    """Open session ``epoch``. Answered by LinkUp and later LinkDown, or by LinkDown alone."""
+    """Open session ``epoch`` by ``way``. Answered by LinkUp and later LinkDown, or by LinkDown alone."""
 
     epoch: int
+    way: Way = FIRST_WAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from edge_agent.core.commands import FlushPlayout, MeasureEcho, Tell
 from edge_agent.core.conversation import Conversation, TurnAnswered
 from edge_agent.core.own_voice import ECHO_LAG_S, OwnVoice
 from edge_agent.core.request import ALREADY_ACTIVE, Request
-from edge_agent.core.settings import AgentSettings
+from edge_agent.core.settings import AgentSettings, TurnTaking
 from edge_agent.core.status import Turn
 from edge_agent.core.talk import Talk
 from edge_agent.protocol import client_events as ask
@@ -33,6 +33,7 @@ class Dialogue:
 
     def __init__(self, settings: AgentSettings) -> None:
         self._settings = settings
+        self._turns = settings.turn_taking[0]
         self._conversation = Conversation(settings.answer_limit_s, Audible(settings.half_duplex_tail_s))
         self._own_voice = OwnVoice()
         self._breaker = Breaker(settings)
@@ -90,10 +91,11 @@ class Dialogue:
 
     # -- the session -------------------------------------------------------------------------------
 
-    def session_opened(self, now: float) -> list[Reply]:
-        """A new session is open; its server listens unless it is told not to."""
+    def session_opened(self, turns: TurnTaking, now: float) -> list[Reply]:
+        """A new session is open, with ``turns`` taken so; its server listens unless it is told not to."""
+        self._turns = turns
         self._conversation.touch(now)
-        return [*self._talk.link_up()]
+        return [*self._talk.link_up(turns)]
 
     def session_ended(self, now: float) -> list[Reply]:
         """The session is over, and nothing of it crosses over: what it said last is not played to its end."""
@@ -173,7 +175,7 @@ class Dialogue:
 
         Where the server itself detects the turns of somebody who holds the talk button, it may answer.
         """
-        is_held = self._talk.is_held and self._settings.takes_manual_turns
+        is_held = self._talk.is_held and self._turns.takes_manual_turns
         return is_held or self._conversation.is_refused(now)
 
     def _response_done(self, response: Response, now: float) -> list[Reply]:
@@ -213,7 +215,7 @@ class Dialogue:
     def talk(self, now: float) -> list[Reply]:
         """The talk button went down: any answer is stopped, and the person has the floor."""
         replies = [*self.interrupt(now), *self._talk.press(now)]
-        if self._settings.takes_manual_turns:
+        if self._turns.takes_manual_turns:
             self._conversation.person_spoke(now)
         return replies
 
@@ -229,7 +231,7 @@ class Dialogue:
         """Hand over what was said with the talk button, if that is due."""
         was_held = self._talk.is_held
         events = self._talk.tick(now)
-        if was_held and not self._talk.is_held and self._settings.takes_manual_turns:
+        if was_held and not self._talk.is_held and self._turns.takes_manual_turns:
             self._conversation.person_stopped(now)
             self._request.sent()
             self._conversation.expect_answer(now)
@@ -259,7 +261,7 @@ class Dialogue:
         return [*self._talk.forget()]
 
     def _after_talk(self, events: Iterable[ClientEvent], now: float) -> list[Reply]:
-        if self._settings.takes_manual_turns:
+        if self._turns.takes_manual_turns:
             self._conversation.person_stopped(now)
         return [*events]
 

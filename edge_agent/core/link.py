@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from edge_agent.core.commands import CloseLink, Command, OpenLink
 from edge_agent.core.faults import Fault, Reaction, react
 from edge_agent.core.status import LinkPhase
+from edge_agent.core.ways import FIRST_WAY
 from edge_agent.errors import IllegalTransition
 
 HEALTHY_AFTER_S = 60.0
@@ -94,6 +95,8 @@ class Link:
     def __init__(self, new_delays: Callable[[], Iterator[float]]) -> None:
         self.state = LinkState.NEW
         self.epoch = 0
+        self.way = FIRST_WAY
+        """By which way the session came, or is being opened."""
         self.session_id = ""
         self.fault: Fault | None = None
         """Why there is no session now, or None."""
@@ -216,7 +219,7 @@ class Link:
         self.epoch += 1
         self.attempts += 1
         self._last_attempt_at = now
-        return [OpenLink(self.epoch)]
+        return [OpenLink(self.epoch, self.way)]
 
     def _park(self, fault: Fault, now: float) -> None:
         self._set_state(LinkState.PARKED)

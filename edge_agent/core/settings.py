@@ -58,12 +58,25 @@ DEFAULT_HOLD_FALLBACK_S = 0.6
 
 
 @dataclass(frozen=True, slots=True)
+class TurnTaking:
+    """How push-to-talk is done with one endpoint's server.
+
+    ``takes_manual_turns`` is False for servers that can't clear and commit the input buffer. ``detection_on``
+    and ``detection_off`` are the session objects that switch the server's voice activity detection, in its
+    dialect; empty: it is left as it is.
+    """
+
+    takes_manual_turns: bool = True
+    detection_on: dict[str, object] = field(default_factory=dict)
+    detection_off: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class AgentSettings:
     """Settings of the pure core.
 
-    ``turn_detection`` is the session object part that switches the server's voice activity detection on again
-    after push-to-talk; None when the server has none (then nobody listens but while the talk button is held).
-    ``takes_manual_turns`` is False for servers that can't clear and commit the input buffer.
+    ``detects_turns`` is False when no server is to find turns by itself: then nobody listens but while the
+    talk button is held. ``turn_taking`` has an entry for each endpoint, in their order.
     ``echo_is_cancelled`` tells whether the microphone's sound is freed of the loudspeaker's on this machine.
     """
 
@@ -74,8 +87,7 @@ class AgentSettings:
     answer_limit_s: float = 15.0
     conversation_idle_limit_s: float = 120.0
     interrupt_response: bool = True
-    takes_manual_turns: bool = True
-    turn_detection_on: dict[str, object] | None = field(default_factory=dict)
-    turn_detection_off: dict[str, object] = field(default_factory=dict)
+    detects_turns: bool = True
+    turn_taking: tuple[TurnTaking, ...] = (TurnTaking(),)
     raw_events: bool = False
     buttons: tuple[ButtonSettings, ...] = ()

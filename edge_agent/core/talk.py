@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 
-from edge_agent.core.settings import AgentSettings, Mode
+from edge_agent.core.settings import AgentSettings, Mode, TurnTaking
 from edge_agent.errors import IllegalTransition
 from edge_agent.protocol import client_events as ask
 from edge_agent.protocol.client_events import ClientEvent
@@ -54,8 +54,8 @@ class Talk:
 
     def __init__(self, settings: AgentSettings) -> None:
         self._settings = settings
-        self._has_detection = settings.turn_detection_on is not None
-        is_always_on = settings.mode is Mode.ALWAYS_ON and self._has_detection
+        self._turns = settings.turn_taking[0]
+        is_always_on = settings.mode is Mode.ALWAYS_ON and settings.detects_turns
         self.state = TalkState.OPEN if is_always_on else TalkState.OFF
         self._resting = self.state
         self._talk_since = 0.0
@@ -83,8 +83,12 @@ class Talk:
             return self._tail_until
         return self._talk_since + LONGEST_TALK_S if self.state is TalkState.HELD else None
 
-    def link_up(self) -> list[ClientEvent]:
-        """A new session listens by itself; switch that off unless a conversation is open."""
+    def link_up(self, turns: TurnTaking) -> list[ClientEvent]:
+        """A new session listens by itself; switch that off unless a conversation is open.
+
+        ``turns`` holds until the next session.
+        """
+        self._turns = turns
         return [] if self._resting is TalkState.OPEN else self._detection(on=False)
 
     def toggle_conversation(self) -> list[ClientEvent]:
@@ -92,7 +96,7 @@ class Talk:
 
         While the talk button is held, the change waits until the utterance is handed over.
         """
-        if self._settings.mode is Mode.ALWAYS_ON or not self._has_detection:
+        if self._settings.mode is Mode.ALWAYS_ON or not self._settings.detects_turns:
             return []
         self._resting = TalkState.OFF if self._resting is TalkState.OPEN else TalkState.OPEN
         if self.is_held:
@@ -149,7 +153,7 @@ class Talk:
         if deadline is None or now < deadline:
             return []
         self._set_state(self._resting)
-        if not self._settings.takes_manual_turns:
+        if not self._turns.takes_manual_turns:
             return []
         return [ask.InputAudioBufferCommit(), ask.ResponseCreate(), *self._rest()]
 
@@ -157,13 +161,12 @@ class Talk:
         return self._detection(on=True) if self._resting is TalkState.OPEN else []
 
     def _clear(self) -> list[ClientEvent]:
-        return [ask.InputAudioBufferClear()] if self._settings.takes_manual_turns else []
+        return [ask.InputAudioBufferClear()] if self._turns.takes_manual_turns else []
 
     def _detection(self, *, on: bool) -> list[ClientEvent]:
-        settings = self._settings
-        if not settings.takes_manual_turns or settings.turn_detection_on is None:
+        if not self._turns.takes_manual_turns or not self._settings.detects_turns:
             return []
-        session = settings.turn_detection_on if on else settings.turn_detection_off
+        session = self._turns.detection_on if on else self._turns.detection_off
         return [ask.SessionUpdate(session=session)] if session else []
 
     def _set_state(self, new: TalkState) -> None:

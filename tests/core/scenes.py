@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import fields
 
 from edge_agent.core import events as happened
 from edge_agent.core.agent import Agent
@@ -23,7 +24,7 @@ from edge_agent.core.commands import (
 )
 from edge_agent.core.faults import Fault, FaultKind
 from edge_agent.core.notices import Notice
-from edge_agent.core.settings import Action, AgentSettings, ButtonSettings, Mode
+from edge_agent.core.settings import Action, AgentSettings, ButtonSettings, Mode, TurnTaking
 from edge_agent.protocol import client_events as ask
 from edge_agent.protocol import server_events as said
 from edge_agent.protocol.objects import ApiError, ContentPart, Item, Response, ResponseStatusDetails
@@ -41,16 +42,23 @@ TALK_BUTTON = ButtonSettings("talk", Action.CONVERSATION, Action.TALK, Action.MU
 MUTE_BUTTON = ButtonSettings("side", Action.INTERRUPT, Action.MUTE, Action.NONE, hold_s=1.0)
 
 
+TURN_TAKING_FIELDS = {field.name for field in fields(TurnTaking)}
+
+
 def new_delays() -> Iterator[float]:
     """Waiting times that grow as a backoff's do, without chance."""
     return itertools.chain(DELAYS, itertools.repeat(DELAYS[-1]))
 
 
 def settings(**changes: object) -> AgentSettings:
-    """Settings of a device with both buttons; ``changes`` are fields of AgentSettings."""
+    """Settings of a device with both buttons and one endpoint.
+
+    ``changes`` are fields of AgentSettings, and of the endpoint's TurnTaking.
+    """
+    turns = {"detection_on": TURN_DETECTION_ON, "detection_off": TURN_DETECTION_OFF}
+    turns |= {name: changes.pop(name) for name in TURN_TAKING_FIELDS & changes.keys()}  # type: ignore[misc]
     values: dict[str, object] = {
-        "turn_detection_on": TURN_DETECTION_ON,
-        "turn_detection_off": TURN_DETECTION_OFF,
+        "turn_taking": (TurnTaking(**turns),),  # type: ignore[arg-type]
         "buttons": (TALK_BUTTON, MUTE_BUTTON),
         **changes,
     }

@@ -99,7 +99,8 @@ agent_settings = st.builds(
     conversation_idle_limit_s=st.just(60.0),
     interrupt_response=st.booleans(),
     takes_manual_turns=st.booleans(),
-    turn_detection_on=st.sampled_from([None, {}, TURN_DETECTION_ON]),
+    detects_turns=st.booleans(),
+    detection_on=st.sampled_from([{}, TURN_DETECTION_ON]),
     raw_events=st.booleans(),
 )
 waits = st.one_of(st.sampled_from([0.0, 0.01, 0.025, 0.15, 0.3]), st.floats(0.0, 2.0), st.floats(0.0, 200.0))

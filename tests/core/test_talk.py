@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.core.settings import Mode
+from edge_agent.core.settings import Mode, TurnTaking
 from edge_agent.core.talk import LEAST_TALK_S, LONGEST_TALK_S, TALK_TAIL_S, TRANSITIONS, Talk, TalkState
 from edge_agent.errors import IllegalTransition
 from edge_agent.protocol import client_events as ask
@@ -15,6 +15,10 @@ ON = ask.SessionUpdate(session=TURN_DETECTION_ON)
 CLEAR = ask.InputAudioBufferClear()
 COMMIT = ask.InputAudioBufferCommit()
 CREATE = ask.ResponseCreate()
+
+
+def turns(**changes: object) -> TurnTaking:
+    return settings(**changes).turn_taking[0]
 
 
 def button_talk(**changes: object) -> Talk:
@@ -29,7 +33,7 @@ def test_always_on_listens_from_the_start() -> None:
     talk = always_on()
     assert talk.wants_sound
     assert not talk.is_held
-    assert talk.link_up() == []
+    assert talk.link_up(turns()) == []
     assert talk.toggle_conversation() == []
     assert talk.next_deadline() is None
     assert talk.tick(1e9) == []
@@ -38,7 +42,7 @@ def test_always_on_listens_from_the_start() -> None:
 def test_button_mode_is_deaf_until_somebody_wants_something() -> None:
     talk = button_talk()
     assert not talk.wants_sound
-    assert talk.link_up() == [OFF]
+    assert talk.link_up(turns()) == [OFF]
 
 
 def test_a_conversation_is_started_and_ended() -> None:
@@ -46,7 +50,7 @@ def test_a_conversation_is_started_and_ended() -> None:
     assert talk.toggle_conversation() == [ON]
     assert talk.state.value == "open"
     assert talk.may_idle_out
-    assert talk.link_up() == []
+    assert talk.link_up(turns()) == []
     assert talk.toggle_conversation() == [OFF, CLEAR]
     assert talk.state.value == "off"
     assert not talk.may_idle_out
@@ -154,7 +158,7 @@ def test_forgetting_clears_what_an_open_microphone_heard() -> None:
 
 def test_a_server_without_manual_turns_is_told_nothing() -> None:
     talk = button_talk(takes_manual_turns=False)
-    assert talk.link_up() == []
+    assert talk.link_up(turns(takes_manual_turns=False)) == []
     assert talk.press(1.0) == []
     assert talk.wants_sound
     assert talk.release(2.0) == []
@@ -167,9 +171,9 @@ def test_a_server_without_manual_turns_is_told_nothing() -> None:
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_a_server_without_detection_is_only_talked_to_by_holding(mode: Mode) -> None:
-    talk = Talk(settings(mode=mode, turn_detection_on=None))
+    talk = Talk(settings(mode=mode, detects_turns=False))
     assert not talk.wants_sound
-    assert talk.link_up() == []
+    assert talk.link_up(turns()) == []
     assert talk.toggle_conversation() == []
     assert not talk.wants_sound
     assert talk.press(1.0) == [CLEAR]
@@ -178,7 +182,7 @@ def test_a_server_without_detection_is_only_talked_to_by_holding(mode: Mode) -> 
 
 
 def test_a_server_whose_detection_needs_no_words_is_told_none() -> None:
-    talk = always_on(turn_detection_on={}, turn_detection_off={})
+    talk = always_on(detection_on={}, detection_off={})
     assert talk.wants_sound
     assert talk.press(1.0) == [CLEAR]
 
@@ -192,3 +196,14 @@ def test_a_move_that_the_table_does_not_hold_is_a_bug() -> None:
 def test_every_state_has_a_row() -> None:
     assert set(TRANSITIONS) == set(TalkState)
     assert all(TRANSITIONS.values())
+
+
+def test_push_to_talk_is_done_as_the_newest_session_s_server_takes_it() -> None:
+    talk = button_talk()
+    assert talk.link_up(turns(takes_manual_turns=False)) == []
+    assert talk.press(1.0) == []
+    talk.forget()
+    assert talk.link_up(turns(detection_off={"turn_detection": None})) == [
+        ask.SessionUpdate(session={"turn_detection": None})
+    ]
+    assert talk.press(2.0) == [CLEAR]

@@ -29,6 +29,7 @@ from edge_agent.config.loader import load_config
 from edge_agent.core.events import Event
 from edge_agent.core.pcm import BYTES_PER_S, PERIOD_BYTES, SAMPLE_BYTES, SILENCE
 from edge_agent.core.playout.samples import AUDIBLE_PEAK
+from edge_agent.core.ways import Way
 from edge_agent.journal import LogFormat, configure_logging
 from edge_agent.parts import Parts, parts_of
 from edge_agent.session.session import RealtimeSession
@@ -124,6 +125,7 @@ class WatchedParts(Parts):
     def make_session(
         self,
         epoch: int,
+        way: Way,
         post: Callable[[Event], None],
         on_wire: Callable[[str], None],
         on_malformed: Callable[[str], None],
@@ -134,7 +136,7 @@ class WatchedParts(Parts):
             self.saw(wire_type)
             on_wire(wire_type)
 
-        return Parts.make_session(self, epoch, post, watch, on_malformed)
+        return Parts.make_session(self, epoch, way, post, watch, on_malformed)
 
 
 async def run(config: Path, question: bytes, count: int) -> list[float]:
