@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -230,7 +230,11 @@ class Daemon:
     """One `edge-agent run` with a microphone that the test speaks into and a recorded loudspeaker."""
 
     def __init__(
-        self, folder: Path, config: Mapping[str, Any], environment: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        config: Mapping[str, Any],
+        environment: Mapping[str, str] | None = None,
+        inside: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.socket = folder / "control.sock"
@@ -249,7 +253,7 @@ class Daemon:
             os.mkfifo(self.microphone)
         self._pipe = os.open(self.microphone, os.O_RDWR | os.O_NONBLOCK)
         command = [sys.executable, "-m", "edge_agent", "run", "--config", str(self.config_path)]
-        self.process = Process(command, environment)
+        self.process = Process([*inside, *command], environment)
         self.watch = Watch(self.socket) if self._gets_to_its_socket() else None
 
     @property
@@ -309,13 +313,16 @@ class Daemon:
 
 @contextmanager
 def running_daemon(
-    config: Mapping[str, Any], environment: Mapping[str, str] | None = None
+    config: Mapping[str, Any], environment: Mapping[str, str] | None = None, inside: Sequence[str] = ()
 ) -> Iterator[Daemon]:
-    """Run a daemon for the length of the block; it is gone afterwards, whatever happened."""
+    """Run a daemon for the length of the block; it is gone afterwards, whatever happened.
+
+    ``inside`` goes before its command, and leads into another namespace.
+    """
     # Not under pytest's own folder: its names can exceed the 107 bytes of a Unix socket's path.
     folder = Path(tempfile.mkdtemp(prefix="edge-agent-"))
     try:
-        daemon = Daemon(folder, config, environment)
+        daemon = Daemon(folder, config, environment, inside)
         try:
             yield daemon
         finally:

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from edge_agent.session.http_request import HEAD_LIMIT_BYTES, Fields, NotHttp, NotSendable, Request, exchange
 from edge_agent.session.tcp_connection import NotConnected
+from tests.certificates import self_signed
 from tests.session.peer_server import PATIENCE_S
-from tests.session.test_signaling import self_signed
 
 EMPTY = b"HTTP/1.1 204 No Content\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\n"

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import socket
-import ssl
 import threading
 from pathlib import Path
 
 import pytest
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from edge_agent.core.faults import Fault, FaultKind
 from edge_agent.errors import SignalingError
@@ -22,6 +16,7 @@ from edge_agent.protocol.profiles import Handshake, Hangup, Profile, TokenStyle
 from edge_agent.session import signaling
 from edge_agent.session.endpoint import Deadlines, Endpoint, Secret
 from edge_agent.session.signaling import Answer, Signaling
+from tests.certificates import self_signed
 from tests.session.bench import KEY, OPENAI, with_profile
 from tests.session.peer_server import Answerer, PeerServer, eventually, parts_of
 
@@ -278,33 +273,6 @@ async def test_token_from_another_address(server: PeerServer) -> None:
 
 
 # TLS
-
-
-def self_signed(folder: Path) -> ssl.SSLContext:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = folder / "server.pem"
-    pem.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    return context
 
 
 async def test_certificate_that_nobody_vouches_for_gets_no_header(tmp_path: Path) -> None:
