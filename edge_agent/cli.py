@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_agent import __version__
-from edge_agent.errors import ConfigError, ControlError, EdgeAgentError, ExitCode
+from edge_agent.errors import ConfigError, ControlError, EdgeAgentError, ExitCode, StateTaken
 
 if TYPE_CHECKING:
     from edge_agent.config.schema import Config
@@ -35,7 +35,7 @@ exit codes:
   0   done
   1   failed; the message on stderr says why
   2   wrong arguments
-  75  another agent holds the control socket that the configuration names
+  75  another agent runs: it holds the control socket that the configuration names, or the state folder
   78  the configuration, or a key that it names, can't be used: no restart helps
   130 ended by Ctrl-C
 """
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.CONFIG
     except EdgeAgentError as error:
         _complain(f"edge-agent: {error}")
-        return ExitCode.FAILED
+        return ExitCode.BUSY if isinstance(error, StateTaken) else ExitCode.FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

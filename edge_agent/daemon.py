@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from edge_agent import __version__, host, journal
+from edge_agent import __version__, host, journal, state
 from edge_agent.appliance import Appliance
 from edge_agent.config.loader import load_config
 from edge_agent.config.schema import Config
@@ -26,12 +27,13 @@ def run_daemon(config_path: Path, log_level: str | None, log_format: LogFormat) 
     """Run until SIGTERM or SIGINT and return the exit code. SIGHUP reloads the configuration.
 
     Raises ConfigError for a configuration that can't be used at the start; a bad one at a reload is told and
-    the old one stays. ``log_level`` overrides the configuration's.
+    the old one stays. Raises StateTaken if another process uses the same state folder. ``log_level``
+    overrides the configuration's.
     """
     config = load_config(config_path)
     parts = parts_of(config)
     host.prepare()
-    with asyncio.Runner() as runner:
+    with state.held(state.state_folder(os.environ)), asyncio.Runner() as runner:
         return runner.run(_Process(config_path, log_level, log_format).run(config, parts))
 
 

@@ -8,6 +8,7 @@
     ├── PinError(ValueError)             a GPIO pin: wired or configured wrongly
     ├── ControlError(OSError)            the control socket
     │   └── ControlTaken                 another agent has it: exit 75
+    ├── StateTaken                       another agent uses the folder of what is kept: exit 75
     ├── SignalingError                   the call could not be set up: carries a Fault
     └── IllegalTransition(RuntimeError)  our own bug: crash, the service manager restarts
 """
@@ -53,6 +54,10 @@ class ControlError(EdgeAgentError, OSError):
 
 class ControlTaken(ControlError):
     """Another agent listens on the control socket."""
+
+
+class StateTaken(EdgeAgentError):
+    """Another agent uses the folder of what is kept. The message names both."""
 
 
 class SignalingError(EdgeAgentError):

@@ -253,7 +253,8 @@ class Daemon:
             os.mkfifo(self.microphone)
         self._pipe = os.open(self.microphone, os.O_RDWR | os.O_NONBLOCK)
         command = [sys.executable, "-m", "edge_agent", "run", "--config", str(self.config_path)]
-        self.process = Process([*inside, *command], environment)
+        kept = {"XDG_STATE_HOME": str(folder / "state"), "STATE_DIRECTORY": ""}
+        self.process = Process([*inside, *command], {**kept, **(environment or {})})
         self.watch = Watch(self.socket) if self._gets_to_its_socket() else None
 
     @property

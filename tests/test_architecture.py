@@ -23,7 +23,18 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"core"}),
     frozenset({"audio", "gpio", "session"}),
     frozenset(
-        {"accounts", "config", "control", "devices", "host", "journal", "runner", "sessions", "supervision"}
+        {
+            "accounts",
+            "config",
+            "control",
+            "devices",
+            "host",
+            "journal",
+            "runner",
+            "sessions",
+            "state",
+            "supervision",
+        }
     ),
     frozenset({"parts"}),
     frozenset({"appliance"}),

@@ -128,7 +128,8 @@ def _application(stack: str, case: str, url: str, folder: Path) -> tuple[tuple[s
         microphone = folder / "long-noise.wav"
         _write_noise(microphone, LONG_NOISE_S)
         write_config(config, url, microphone, has_echo_canceller=case == "session-aec")
-        return (*EDGE_AGENT, "run", "--config", str(config)), {}
+        kept = {"XDG_STATE_HOME": str(folder), "STATE_DIRECTORY": ""}
+        return (*EDGE_AGENT, "run", "--config", str(config)), kept
     if case != "session":
         return (), {}
     if stack == "aiortc":

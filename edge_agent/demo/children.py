@@ -75,7 +75,7 @@ async def running(
 ) -> AsyncIterator[Child]:
     """Run a process for the length of the block. Raises DemoError if it can't start.
 
-    Its output goes to ``log``, except for stdout if ``reads_stdout``.
+    Its output goes to ``log``, except for stdout if ``reads_stdout``. What it keeps, it keeps beside the log.
     """
     die_with_parent = _prepare_death_signal()
     with log.open("wb") as sink:
@@ -85,6 +85,7 @@ async def running(
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE if reads_stdout else sink,
                 stderr=sink,
+                env={**os.environ, "XDG_STATE_HOME": str(log.parent), "STATE_DIRECTORY": ""},
                 start_new_session=True,  # Ctrl-C in the terminal is for the demo; it ends them in order
                 preexec_fn=die_with_parent,
             )
