@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edge_agent.core import breaker, indicator, link, request, status, talk
+from edge_agent.core import breaker, indicator, link, policy, request, status, talk
 
 ARCHITECTURE = Path(__file__).parents[1] / "ARCHITECTURE.md"
 
@@ -73,6 +73,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "status": priority_table,
     "leds": indicator.render_table,
     "link": link_drawing,
+    "policy": policy.render_table,
     "talk": talk_drawing,
     "request": request_drawing,
     "breaker": breaker_drawing,

@@ -20,6 +20,7 @@ class FaultKind(enum.Enum):
     TIMEOUT = "timeout"  # a step passed its deadline
     TLS = "tls"  # the certificate or the handshake was not acceptable
     HTTP_STATUS = "http_status"  # the server answered the call with something else than 2xx
+    NO_PATH = "no_path"  # the call was answered, but no media packet gets through (UDP is blocked)
     BAD_ANSWER = "bad_answer"  # 2xx, but not an SDP answer that can be used
     ERROR_EVENT = "error_event"  # an `error` event
     SETUP_REFUSED = "setup_refused"  # an `error` event that answers the session's first `session.update`
@@ -102,6 +103,7 @@ _BY_KIND = {
     FaultKind.NETWORK: Reaction.BACK_OFF,
     FaultKind.TIMEOUT: Reaction.BACK_OFF,
     FaultKind.TLS: Reaction.BACK_OFF,
+    FaultKind.NO_PATH: Reaction.BACK_OFF,
     FaultKind.BAD_ANSWER: Reaction.BACK_OFF,
     FaultKind.CLOSED: Reaction.BACK_OFF,
     FaultKind.LOST: Reaction.BACK_OFF,

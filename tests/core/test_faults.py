@@ -29,6 +29,7 @@ CASES: list[tuple[Fault, Reaction]] = [
     (Fault(FaultKind.NETWORK, "refused"), BACK_OFF),
     (Fault(FaultKind.TIMEOUT, "15 s"), BACK_OFF),
     (Fault(FaultKind.TLS, "self-signed"), BACK_OFF),
+    (Fault(FaultKind.NO_PATH, "UDP"), BACK_OFF),
     (Fault(FaultKind.BAD_ANSWER, "HTML"), BACK_OFF),
     (Fault(FaultKind.CLOSED, "bye"), BACK_OFF),
     (Fault(FaultKind.LOST, "silence"), BACK_OFF),
