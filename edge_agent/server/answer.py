@@ -125,6 +125,8 @@ class Answer:
         self._conversation_id = conversation_id
         self._phase = Phase.HEARING
         self._words: Iterator[str] = iter(())
+        self._word_count = 0
+        self._told_words = 0
         self._word_s = 0.0
         self._told = ""
         self._previous_item_id: str | None = None
@@ -184,6 +186,7 @@ class Answer:
         self._set_phase(Phase.TELLING)
         words = re.findall(r"\S+\s*", self.text)
         self._words = iter(words)
+        self._word_count = len(words)
         spoken_word_s = duration_s / GENERATION_SPEED / max(1, len(words))
         self._word_s = spoken_word_s or WRITTEN_WORD_S
         self.next_word_at = now
@@ -198,6 +201,7 @@ class Answer:
                 self.next_word_at = None
             else:
                 self._told += word
+                self._told_words += 1
                 events.append(self._delta(word))
                 self.next_word_at += self._word_s
         return events
@@ -217,6 +221,11 @@ class Answer:
     def told(self) -> str:
         """What was said so far."""
         return self._told.rstrip()
+
+    @property
+    def share_told(self) -> float:
+        """How much of its words was said so far, 0 to 1; an answer without words is said at once."""
+        return self._told_words / self._word_count if self._word_count else 1.0
 
     def _item_added(self, item: Item, previous_item_id: str | None) -> list[ev.ServerEvent]:
         added: list[ev.ServerEvent] = [ev.ResponseOutputItemAdded(response_id=self.response_id, item=item)]

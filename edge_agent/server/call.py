@@ -1,8 +1,10 @@
-"""One call: a peer connection, its sound both ways, and the conversation that decides. A mere shell."""
+"""One call: what carries it, what is heard in it, and the conversation that decides. A mere shell."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import enum
 import logging
 import math
@@ -11,13 +13,12 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 
-from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from av import AudioFrame, AudioResampler
-
-from edge_agent.protocol.client_events import RawEvent
+from edge_agent.protocol import malformed
+from edge_agent.protocol.client_events import ClientEvent, InputAudioBufferAppend, RawEvent
 from edge_agent.protocol.codec import Malformed, decode_client_event
+from edge_agent.protocol.server_events import ResponseOutputAudioDelta
 from edge_agent.server import brain
+from edge_agent.server.carrier import Carrier, Channel
 from edge_agent.server.conversation import Conversation, Setup
 from edge_agent.server.effects import (
     ClearOutput,
@@ -30,16 +31,14 @@ from edge_agent.server.effects import (
     Play,
     Recognise,
     Speak,
+    Stream,
     Think,
 )
-from edge_agent.server.microphone import BYTES_PER_MS, Microphone
+from edge_agent.server.microphone import Microphone
 from edge_agent.server.outgoing import Outgoing, count
-from edge_agent.server.output import Idle, OutputTrack
-from edge_agent.server.peer_hooks import cut_off, offer_addresses, open_channels_late
 from edge_agent.server.recognizer import Recognizer
 from edge_agent.server.scenario import (
     CloseCall,
-    DeadAnswer,
     Expire,
     LateStopped,
     NoOutputEvents,
@@ -53,8 +52,9 @@ from edge_agent.server.scenario import (
     Vanish,
 )
 from edge_agent.server.state import SessionState
-from edge_agent.server.vad import SAMPLE_RATE_HZ, Edge
+from edge_agent.server.vad import Edge
 from edge_agent.server.voice import Speech, Voice
+from edge_agent.server.websocket import InputSound
 
 logger = logging.getLogger(__name__)
 
@@ -64,14 +64,14 @@ CONNECT_DEADLINE_S = 30.0
 CLOSE_DEADLINE_S = 2.0
 """For DTLS and SCTP to say goodbye."""
 
-SILENCE_AFTER_S = 0.200
-"""Without RTP for so long, the person is taken to be silent: a client that mutes may stop sending."""
-
 SAY_GOODBYE_S = 0.200
 """Between the last event and the end of the connection, so that it arrives."""
 
 MAX_INBOX = 256
 """Client events that wait; more are thrown away and counted."""
+
+MAX_EVENT_BYTES = 262_144
+"""Of one client event; a second of sound in Base64 has 64 000."""
 
 
 class State(enum.Enum):
@@ -89,10 +89,6 @@ TRANSITIONS = {
 }
 
 
-class BadOffer(ValueError):
-    """The offer can't be answered. The text goes to the client."""
-
-
 @dataclass(frozen=True, slots=True)
 class Staff:
     """What all calls use."""
@@ -104,15 +100,14 @@ class Staff:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What is known of a call before it begins. ``addresses``: where to be reached, None for everywhere."""
+    """What is known of a call before it begins."""
 
     call_id: str
     setup: Setup
-    addresses: list[str] | None
 
 
 class Call:
-    """One client. ``answer`` it, then it lives until ``close`` or until the client goes."""
+    """One client. Give it a carrier by ``carry``, then it lives until ``close`` or until the client goes."""
 
     def __init__(self, line: Line, state: SessionState, staff: Staff, on_end: Callable[[Call], None]) -> None:
         self.call_id = line.call_id
@@ -122,8 +117,8 @@ class Call:
         self._on_end = on_end
         self._state = State.CONNECTING
         self._conversation = Conversation(line.setup, state)
-        self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self._track = OutputTrack(staff.voice.silence, self._started, self._drained)
+        self._carrier: Carrier | None = None
+        self._input = InputSound()
         self._outgoing = Outgoing(line.setup.dialect)
         self._inbox: asyncio.Queue[str | bytes] = asyncio.Queue(MAX_INBOX)
         self._microphone = Microphone(staff.recognizer)
@@ -140,27 +135,13 @@ class Call:
         """How far it is."""
         return self._state
 
-    async def answer(self, offer: str) -> str:
-        """Return the SDP answer to ``offer``. Raises BadOffer."""
-        self._pc.on("track", self._on_track)
-        self._pc.on("datachannel", self._on_channel)
-        self._pc.on("connectionstatechange", self._on_connection)
-        self._pc.addTrack(self._track)
-        try:
-            await self._pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-            answer = await self._pc.createAnswer()
-        except (ValueError, AssertionError, KeyError, IndexError) as error:  # what aiortc's parser raises
-            raise BadOffer("Failed to parse offer.") from error
-        if not self._pc.getTransceivers() or self._pc.sctp is None:
-            raise BadOffer("The offer needs one audio section and one for data channels.")
-        if self._line.addresses is not None:
-            offer_addresses(self._pc, self._line.addresses)
-        self._commit_connection_faults()
-        await self._pc.setLocalDescription(answer)
-        if self._staff.stage.take(DeadAnswer):
-            cut_off(self._pc)
-        self._keep(self._hang_up_unless_open())
-        return self._pc.localDescription.sdp
+    def carry(self, carrier: Carrier) -> None:
+        """Go over ``carrier``, which is to be opened after this. Once only."""
+        self._carrier = carrier
+        slow = self._take_habits()
+        if slow and slow.open_after_s:
+            carrier.open_late(slow.open_after_s)
+        self.keep(self._hang_up_unless_open())
 
     async def close(self, reason: str) -> None:
         """End the call, and wait until it has ended."""
@@ -193,18 +174,13 @@ class Call:
             "audio_ms": self._microphone.position_ms,
             "frames_received": self._counts["frames"],
             "loud_frames_received": self._microphone.loud_frames,
-            "packets_sent": self._track.sent_packets,
+            "packets_sent": self._carrier.packets_sent if self._carrier else 0,
             "events_received": dict(self._received),
             "events_malformed": self._counts["malformed"],
             "events_sent": dict(self._outgoing.sent),
         }
 
     # Faults
-
-    def _commit_connection_faults(self) -> None:
-        slow = self._take_habits()
-        if slow and slow.open_after_s:
-            open_channels_late(self._pc, slow.open_after_s, self._keep_task)
 
     def _take_habits(self) -> SlowChannel | None:
         """Take the faults that last for the whole call; those of an earlier scenario end."""
@@ -214,8 +190,8 @@ class Call:
         late = stage.take(LateStopped)
         self._outgoing.late_stopped_s = late.delay_s if late else None
         self._outgoing.hides_output_events = stage.take(NoOutputEvents) is not None
-        if self._track.idle is not Idle.STOPPED:
-            self._track.idle = Idle.PAUSE if stage.take(PauseRtp) else Idle.SILENCE
+        if self._carrier is not None:
+            self._carrier.set_idle(pauses=stage.take(PauseRtp) is not None)
         return slow
 
     def _take_timed_faults(self) -> None:
@@ -224,13 +200,14 @@ class Call:
             self._fault_timers.append(loop.call_later(fault.after_s, self._commit_fault, fault))
 
     def _commit_fault(self, fault: TimedFault) -> None:
+        assert self._carrier is not None
         match fault:
             case Vanish():
-                cut_off(self._pc)
+                self._carrier.cut_off()
             case CloseCall():
                 self._end("closed by the scenario")
             case StopMedia():
-                self._track.idle = Idle.STOPPED
+                self._carrier.stop_sound()
             case SendMessage():
                 self._outgoing.send_bad_message(fault)
             case SendError():
@@ -239,32 +216,36 @@ class Call:
 
     # What happens
 
-    def _on_connection(self) -> None:
-        if self._pc.connectionState in ("closed", "failed"):
-            self._end("closed by the client")
+    def carrier_lost(self) -> None:
+        """The client has gone."""
+        self._end("closed by the client")
 
-    def _on_channel(self, channel: RTCDataChannel) -> None:
+    def channel_opened(self, channel: Channel) -> None:
+        """Events can come and go from now on."""
         if self._state is not State.CONNECTING:
-            return  # one channel is enough
-        channel.on("message", self._on_message)
+            return
         self._outgoing.open(channel)
         self._set_state(State.OPEN)
-        self._keep(self._converse())  # an error in a handler of aiortc would close the connection
+        self.keep(self._converse())  # an error in a handler of aiortc would close the connection
 
-    def _on_message(self, message: str | bytes) -> None:
+    def message_came(self, message: str | bytes) -> None:
+        """The client sent one message."""
         try:
             self._inbox.put_nowait(message)
         except asyncio.QueueFull:
             self._counts["dropped"] += 1
 
-    def _on_track(self, track: MediaStreamTrack) -> None:
-        self._keep(self._hear(track) if track.kind == "audio" else _drain(track))
-
-    def _started(self, response_id: str) -> None:
+    def answer_started(self, response_id: str) -> None:
+        """The first packet of an answer has left."""
         self._perform(self._conversation.started(response_id, self._now()))
 
-    def _drained(self, response_id: str) -> None:
+    def answer_drained(self, response_id: str) -> None:
+        """The last packet of an answer has left."""
         self._perform(self._conversation.drained(response_id, self._now()))
+
+    def frame_came(self) -> None:
+        """Another piece of the client's sound arrived."""
+        self._counts["frames"] += 1
 
     async def _converse(self) -> None:
         self._perform(self._conversation.start())
@@ -272,33 +253,24 @@ class Call:
         while True:
             message = await self._inbox.get()
             try:
-                event = decode_client_event(message)
+                event = decode_client_event(message, MAX_EVENT_BYTES)
+                name = event.payload.get("type") if isinstance(event, RawEvent) else event.wire_type
+                count(self._received, str(name))
+                self._take_event(event)
             except Malformed as problem:
                 self._counts["malformed"] += 1
                 self._perform(self._conversation.refuse(problem))
-                continue
-            name = event.payload.get("type") if isinstance(event, RawEvent) else event.wire_type
-            count(self._received, str(name))
-            self._perform(self._conversation.handle(event, self._now(), self._microphone.position_ms))
 
-    async def _hear(self, track: MediaStreamTrack) -> None:
-        resampler = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
-        silence = bytes(int(SILENCE_AFTER_S * 1000) * BYTES_PER_MS)
-        while True:
-            try:
-                async with asyncio.timeout(SILENCE_AFTER_S):
-                    frame = await track.recv()
-            except TimeoutError:
-                self._take_sound(silence)
-                continue
-            except MediaStreamError:
-                return
-            if isinstance(frame, AudioFrame):
-                self._counts["frames"] += 1
-                for part in resampler.resample(frame):
-                    self._take_sound(bytes(part.planes[0])[: part.samples * 2])
+    def _take_event(self, event: ClientEvent) -> None:
+        """Raises Malformed for sound that is none."""
+        if self._line.setup.streams_sound and isinstance(event, InputAudioBufferAppend):
+            self.frame_came()
+            self.sound_came(self._input.feed(_appended(event)))
+            return
+        self._perform(self._conversation.handle(event, self._now(), self._microphone.position_ms))
 
-    def _take_sound(self, pcm: bytes) -> None:
+    def sound_came(self, pcm: bytes) -> None:
+        """The client's microphone: 16 kHz mono s16le, any length."""
         if self._state is not State.OPEN:
             return
         for turn in self._microphone.take(pcm):
@@ -326,21 +298,44 @@ class Call:
             case Listen():
                 self._microphone.listen(effect.item_id, effect.start_ms)
             case Recognise():
-                self._keep(self._recognise(effect))
+                self.keep(self._recognise(effect))
             case Forget():
                 self._microphone.forget(effect.item_id)
             case Think():
                 self._think(effect)
             case Speak():
-                self._keep(self._speak(effect))
+                self.keep(self._speak(effect))
             case Play():
-                self._track.buffer.load(effect.response_id, self._speeches[effect.response_id])
+                self._play(effect.response_id)
+            case Stream():
+                self._stream(effect)
             case ClearOutput():
-                self._track.buffer.clear()
+                self._carrier_in_use.stop_playing()
             case DetectTurns():
                 self._microphone.detect(effect.detection)
             case EndCall():
                 asyncio.get_running_loop().call_later(SAY_GOODBYE_S, self._end, effect.reason)
+
+    def _play(self, response_id: str) -> None:
+        self._carrier_in_use.play(response_id, self._speeches[response_id])
+
+    def _stream(self, wanted: Stream) -> None:
+        pcm = self._carrier_in_use.stream(wanted.response_id, wanted.until_ms)
+        if pcm:
+            delta = base64.b64encode(pcm).decode()
+            self._outgoing.send(
+                ResponseOutputAudioDelta(
+                    event_id=wanted.event_id,
+                    response_id=wanted.response_id,
+                    item_id=wanted.item_id,
+                    delta=delta,
+                )
+            )
+
+    @property
+    def _carrier_in_use(self) -> Carrier:
+        assert self._carrier is not None
+        return self._carrier
 
     async def _recognise(self, wanted: Recognise) -> None:
         words = await self._microphone.recognise(wanted.item_id, wanted.start_ms, wanted.end_ms)
@@ -370,10 +365,12 @@ class Call:
         if self._state is State.OPEN and due < math.inf:
             self._timer = asyncio.get_running_loop().call_at(due, self._tick)
 
-    def _keep(self, work: Coroutine[None, None, None]) -> None:
-        self._keep_task(asyncio.create_task(work))
+    def keep(self, work: Coroutine[None, None, None]) -> None:
+        """Own ``work`` until it ends, or the call does."""
+        self.keep_task(asyncio.create_task(work))
 
-    def _keep_task(self, task: asyncio.Task[None]) -> None:
+    def keep_task(self, task: asyncio.Task[None]) -> None:
+        """The same for a task that runs already."""
         self._tasks.add(task)
         task.add_done_callback(self._on_task_done)
 
@@ -405,7 +402,8 @@ class Call:
         await asyncio.gather(*tasks, return_exceptions=True)
         try:
             async with asyncio.timeout(CLOSE_DEADLINE_S):
-                await self._pc.close()
+                if self._carrier is not None:
+                    await self._carrier.close()
         except TimeoutError:
             logger.warning("call %s: the connection did not close in time", self.call_id)
         self._on_end(self)
@@ -419,10 +417,11 @@ class Call:
         )
 
 
-async def _drain(track: MediaStreamTrack) -> None:
-    """Read a track that nobody needs: aiortc keeps what is not read."""
-    while True:
-        try:
-            await track.recv()
-        except MediaStreamError:
-            return
+def _appended(event: InputAudioBufferAppend) -> bytes:
+    """Return the sound of an event. Raises Malformed."""
+    try:
+        return base64.b64decode(event.audio, validate=True)
+    except binascii.Error:
+        complaint = malformed.wrong_value("audio", "sound in Base64")
+        complaint.event_id = event.event_id
+        raise complaint from None

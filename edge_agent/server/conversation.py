@@ -10,7 +10,7 @@ import math
 import re
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -32,7 +32,7 @@ from edge_agent.protocol.session_object import (
 )
 from edge_agent.server.answer import ResponseWishes
 from edge_agent.server.brain import Question, Reply, Say, StartTimer, Topic
-from edge_agent.server.effects import DetectTurns, Effect, Emit, EndCall, Forget, Listen, Recognise
+from edge_agent.server.effects import DetectTurns, Effect, Emit, EndCall, Forget, Listen, Recognise, Stream
 from edge_agent.server.history import check_item, text_of
 from edge_agent.server.responder import Responder
 from edge_agent.server.scenario import FailTranscription, IgnoreUpdate, RejectUpdate
@@ -50,11 +50,13 @@ MAX_ANNOUNCEMENTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What is fixed for the life of a session. ``expires_at_unix`` is what the client is told."""
+    """What is fixed for the life of a session. ``expires_at_unix`` is what the client is told;
+    ``streams_sound``: sound comes and goes as events."""
 
     dialect: Dialect
     expires_at_unix: int
     expires_at: float
+    streams_sound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +248,8 @@ class Conversation:
         return [*resets, Emit(ev.InputAudioBufferCleared())]
 
     def _clear_output(self, _event: object, now: float, _audio_ms: int) -> list[Effect]:
+        if self._state.streams_sound:
+            raise Malformed("Over WebSocket the client plays the sound.", code="invalid_event", param="type")
         effects = self._responder.clear_output(now)
         self._quiet_since = now
         return effects
@@ -427,12 +431,16 @@ class Conversation:
         return self._stamped(effects)
 
     def _stamped(self, effects: list[Effect]) -> list[Effect]:
-        return [
-            Emit(msgspec.structs.replace(effect.event, event_id=self._state.new_id("event")))
-            if isinstance(effect, Emit)
-            else effect
-            for effect in effects
-        ]
+        return [self._with_id(effect) for effect in effects]
+
+    def _with_id(self, effect: Effect) -> Effect:
+        match effect:
+            case Emit(event=event):
+                return Emit(msgspec.structs.replace(event, event_id=self._state.new_id("event")))
+            case Stream():
+                return replace(effect, event_id=self._state.new_id("event"))
+            case _:
+                return effect
 
 
 def new_session(wishes: SessionWishes, model: str, voice: str) -> SessionWishes:

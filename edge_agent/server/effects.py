@@ -66,6 +66,16 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True)
+class Stream:
+    """Send the sound of a response up to that position, as events: there is no other way for it."""
+
+    response_id: str
+    item_id: str
+    until_ms: int
+    event_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ClearOutput:
     """Throw away all sound that has not been played."""
 
@@ -84,4 +94,6 @@ class EndCall:
     reason: str
 
 
-Effect = Emit | Listen | Recognise | Forget | Think | Speak | Play | ClearOutput | DetectTurns | EndCall
+Effect = (
+    Emit | Listen | Recognise | Forget | Think | Speak | Play | Stream | ClearOutput | DetectTurns | EndCall
+)

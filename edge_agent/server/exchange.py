@@ -14,7 +14,8 @@ from edge_agent.protocol.objects import SessionObject
 from edge_agent.protocol.session_object import DEFAULTS, SessionWishes, effective_session, parse_session
 from edge_agent.server.call import Call, Line, Staff, State
 from edge_agent.server.conversation import Setup, new_session
-from edge_agent.server.scenario import Expire, Scenario, Stage
+from edge_agent.server.peer import PeerCarrier
+from edge_agent.server.scenario import DeadAnswer, Expire, Scenario, Stage
 from edge_agent.server.settings import DEFAULT_VOICE, ServerSettings, ice_addresses
 from edge_agent.server.state import SessionState
 
@@ -121,21 +122,36 @@ class Exchange:
 
         Raises Malformed for a bad session, BadOffer for a bad offer, TooManyCalls.
         """
-        if len(self._calls) >= self._settings.max_calls:
-            raise TooManyCalls
-        token = self._tokens.get(secret)
-        wishes = self._wishes(session, dialect, token.wishes if token else None)
-        state = SessionState(session_id=new_id("sess"), wishes=wishes, new_id=new_id, stage=self._staff.stage)
-        line = Line(new_id("rtc"), self._setup(dialect), ice_addresses(self._settings.host))
-        call = Call(line, state, self._staff, self._on_end)
-        self._calls[call.call_id] = call
+        call = self.open_call(session, secret, dialect)
+        carrier = PeerCarrier(call, self._staff.voice.silence, ice_addresses(self._settings.host))
         try:
-            answer = await call.answer(offer)
+            call.carry(carrier)
+            answer = await carrier.answer(offer, is_dead=self.stage.take(DeadAnswer) is not None)
         except BaseException:
             await call.close("not answered")
             raise
         self.records.counters["calls"] += 1
         return call.call_id, answer
+
+    def open_call(
+        self, session: object, secret: str, dialect: Dialect, *, streams_sound: bool = False
+    ) -> Call:
+        """Return a new call, which nothing carries yet. Raises Malformed for a bad session, TooManyCalls."""
+        if len(self._calls) >= self._settings.max_calls:
+            raise TooManyCalls
+        token = self._tokens.get(secret)
+        wishes = self._wishes(session, dialect, token.wishes if token else None)
+        state = SessionState(
+            session_id=new_id("sess"),
+            wishes=wishes,
+            new_id=new_id,
+            streams_sound=streams_sound,
+            stage=self._staff.stage,
+        )
+        line = Line(new_id("rtc"), self._setup(dialect, streams_sound=streams_sound))
+        call = Call(line, state, self._staff, self._on_end)
+        self._calls[call.call_id] = call
+        return call
 
     async def hang_up(self, call_id: str) -> bool:
         """End a call for the client; False if there is none of this name."""
@@ -177,13 +193,13 @@ class Exchange:
             "faults_taken": self.stage.taken,
         }
 
-    def _setup(self, dialect: Dialect) -> Setup:
+    def _setup(self, dialect: Dialect, *, streams_sound: bool) -> Setup:
         age_s = announced_s = self._settings.max_session_s
         if fault := self.stage.take(Expire):
             age_s = fault.after_s
             announced_s = fault.after_s if fault.announced else announced_s
         now = asyncio.get_running_loop().time()
-        return Setup(dialect, int(time.time() + announced_s), now + age_s)
+        return Setup(dialect, int(time.time() + announced_s), now + age_s, streams_sound)
 
     def _wishes(
         self, session: object, dialect: Dialect, current: SessionWishes | None = None

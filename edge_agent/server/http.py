@@ -14,9 +14,10 @@ from aiohttp import web
 from edge_agent.protocol import malformed
 from edge_agent.protocol.dialect import Dialect, turn_session
 from edge_agent.protocol.malformed import Malformed
-from edge_agent.server.call import BadOffer
 from edge_agent.server.exchange import Attempt, Exchange, TooManyCalls
+from edge_agent.server.peer import BadOffer
 from edge_agent.server.scenario import (
+    DeadAnswer,
     EndlessBody,
     HtmlPage,
     HttpFault,
@@ -28,6 +29,7 @@ from edge_agent.server.scenario import (
     parse_scenario,
 )
 from edge_agent.server.settings import is_loopback
+from edge_agent.server.websocket import SocketCarrier
 
 MAX_BODY_BYTES = 1 << 20
 """An offer has 2 kB, a session with many tools some 100."""
@@ -65,6 +67,7 @@ def make_app(exchange: Exchange, dialect: Dialect) -> web.Application:
             web.delete("/v1/realtime/calls/{call_id}", _hang_up),
             web.post("/v1/realtime/client_secrets", _mint),
             web.post("/v1/realtime", _call_beta),
+            web.get("/v1/realtime", _connect),
             web.post("/v1/realtime/sessions", _mint_beta),
             web.get("/control/state", _state),
             web.post("/control/scenario", _play),
@@ -163,6 +166,45 @@ async def _hang_up(request: web.Request) -> web.StreamResponse:
     if not await exchange.hang_up(request.match_info["call_id"]):
         raise Refused(404, "No such call.", code="call_not_found")
     return web.Response()
+
+
+# Calls over a WebSocket
+
+
+async def _connect(request: web.Request) -> web.StreamResponse:
+    exchange = request.app[_EXCHANGE]
+    fault = exchange.stage.take_for_request("call")
+    if fault and (refusal := await _refusal(request, fault)):
+        return refusal
+    secret = _secret(request)
+    if not exchange.may_call(secret):
+        raise _unauthorised(secret)
+    socket = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=MAX_BODY_BYTES)
+    if not socket.can_prepare(request):
+        raise Refused(426, "Connect with a WebSocket, or POST an offer.")
+    try:
+        call = exchange.open_call(_session_of(request), secret, request.app[_DIALECT], streams_sound=True)
+    except TooManyCalls:
+        raise Refused(429, "Too many calls at once.", code="rate_limit_exceeded") from None
+    carrier = SocketCarrier(call, socket)
+    try:
+        call.carry(carrier)
+        if exchange.stage.take(DeadAnswer):
+            carrier.cut_off()
+        await socket.prepare(request)
+        exchange.records.counters["calls"] += 1
+        await carrier.serve()
+    finally:
+        await call.close("closed by the client")
+    return socket
+
+
+def _session_of(request: web.Request) -> object:
+    model = request.query.get("model")
+    if model is None:
+        return None
+    is_ga = request.app[_DIALECT] is Dialect.GA
+    return {"model": model} | ({"type": "realtime"} if is_ga else {})
 
 
 # Tokens

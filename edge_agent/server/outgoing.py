@@ -6,8 +6,6 @@ import asyncio
 import logging
 from collections import Counter, deque
 
-from aiortc import RTCDataChannel
-
 from edge_agent.protocol.codec import encode_server_event
 from edge_agent.protocol.dialect import BETA_SERVER_NAMES, Dialect
 from edge_agent.protocol.server_events import (
@@ -16,7 +14,7 @@ from edge_agent.protocol.server_events import (
     OutputAudioBufferStopped,
     ServerEvent,
 )
-from edge_agent.server.peer_hooks import send_text_bytes
+from edge_agent.server.carrier import Channel
 from edge_agent.server.scenario import SendMessage
 
 logger = logging.getLogger(__name__)
@@ -39,11 +37,10 @@ class Outgoing:
         self.late_stopped_s: float | None = None
         self.hides_output_events = False
         self._dialect = dialect
-        self._channel: RTCDataChannel | None = None
+        self._channel: Channel | None = None
         self._held: deque[ServerEvent] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    def open(self, channel: RTCDataChannel) -> None:
+    def open(self, channel: Channel) -> None:
         """Send over ``channel`` from now on."""
         self._channel = channel
 
@@ -61,14 +58,12 @@ class Outgoing:
 
     def send_bad_message(self, fault: SendMessage) -> None:
         """Send what is no good event."""
-        if self._channel is None or self._channel.readyState != "open":
+        if self._channel is None or not self._channel.is_open:
             return
         if fault.kind == "binary":
             self._channel.send(b'{"type":"session.updated"}')
         else:
-            task = send_text_bytes(self._channel, bad_message(fault))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._channel.send_as_text(bad_message(fault))
 
     def _release(self, count: int) -> None:
         for _ in range(min(count, len(self._held))):
@@ -87,9 +82,9 @@ class Outgoing:
 
     def _transmit(self, message: str) -> None:
         channel = self._channel
-        if channel is None or channel.readyState != "open":
+        if channel is None or not channel.is_open:
             return
-        if channel.bufferedAmount > MAX_BUFFERED_BYTES:
+        if channel.waiting_bytes > MAX_BUFFERED_BYTES:
             logger.warning("the client does not read; an event is thrown away")
             return
         try:

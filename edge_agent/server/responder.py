@@ -26,7 +26,7 @@ from edge_agent.protocol.server_events import (
 )
 from edge_agent.server.answer import Answer, Manner, Phase, ResponseWishes, cancelled, failed
 from edge_agent.server.brain import CallTool, Question, Reply, Say, Topic
-from edge_agent.server.effects import ClearOutput, Effect, Emit, Play, Speak, Think
+from edge_agent.server.effects import ClearOutput, Effect, Emit, Play, Speak, Stream, Think
 from edge_agent.server.history import text_of
 from edge_agent.server.scenario import FailResponse, SilentResponse
 from edge_agent.server.state import SessionState
@@ -60,6 +60,8 @@ class Responder:
         self.conversation_id = state.new_id("conv")
         self._answer: Answer | None = None
         self._sounding: deque[_Sounding] = deque()
+        self._made_ms = 0
+        self._streamed_ms = 0
         self.has_spoken = False
 
     @property
@@ -137,11 +139,13 @@ class Responder:
             return []
         if duration_s is None:
             return self._finish("failed", failed("server_error", None, "The answer could not be spoken."))
-        duration_ms = round(duration_s * 1000)
-        self._state.history.set_duration(answer.item.id, duration_ms)
-        self._sounding.append(_Sounding(response_id, answer.item.id, duration_ms))
+        self._made_ms, self._streamed_ms = round(duration_s * 1000), 0
+        if not self._state.streams_sound:
+            self._state.history.set_duration(answer.item.id, self._made_ms)
+            self._sounding.append(_Sounding(response_id, answer.item.id, self._made_ms))
         self.has_spoken = True
-        return [Play(response_id), *_emit(answer.tell(duration_s, now)), *self.tick(now)]
+        words = _emit(answer.tell(duration_s, now))
+        return [Play(response_id), *words, *self._stream(answer), *self.tick(now)]
 
     def started(self, response_id: str, now: float) -> list[Effect]:
         """The first packet of a response has left."""
@@ -201,10 +205,20 @@ class Responder:
         answer = self._answer
         if answer is None or answer.phase is not Phase.TELLING:
             return []
-        effects = _emit(answer.tick(now))
+        effects = [*_emit(answer.tick(now)), *self._stream(answer)]
         if answer.next_word_at is None:
             effects += self._finish("completed", None)
         return effects
+
+    def _stream(self, answer: Answer) -> list[Effect]:
+        """Let the sound go out with the words, where it goes out as events."""
+        until_ms = round(self._made_ms * answer.share_told)
+        is_due = self._state.streams_sound and answer.manner.is_spoken and until_ms > self._streamed_ms
+        if answer.item is None or not is_due:
+            return []
+        self._streamed_ms = until_ms
+        self._state.history.set_duration(answer.item.id, until_ms)
+        return [Stream(answer.response_id, answer.item.id, until_ms)]
 
     def _refuse_second(self) -> None:
         if self._answer is not None:

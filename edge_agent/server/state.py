@@ -18,11 +18,13 @@ from edge_agent.server.usage import Meter
 @dataclass(slots=True)
 class SessionState:
     """``new_id`` makes an id for a prefix ("item"). ``words`` are those of spoken items, once recognised;
-    ``unheard`` are spoken items that still wait for them."""
+    ``unheard`` are spoken items that still wait for them. ``streams_sound``: sound goes out as events, and
+    what the client has played of it is not known."""
 
     session_id: str
     wishes: SessionWishes
     new_id: Callable[[str], str]
+    streams_sound: bool = False
     stage: Stage = field(default_factory=Stage)
     history: History = field(default_factory=History)
     meter: Meter = field(default_factory=Meter)

@@ -52,9 +52,10 @@ MAX_WAV_BYTES = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """Opus packets of PACKET_S each."""
+    """Opus packets of PACKET_S each, and ``pcm``, what they were made of (SAMPLE_RATE_HZ, mono, s16le)."""
 
     packets: tuple[bytes, ...]
+    pcm: bytes = b""
 
     @property
     def duration_s(self) -> float:
@@ -129,7 +130,7 @@ def encode(pcm: bytes) -> Speech:
     pcm += bytes(-len(pcm) % (2 * PACKET_SAMPLES))
     packets = [bytes(packet) for frame in _frames(pcm) for packet in encoder.encode(frame)]
     packets += [bytes(packet) for packet in encoder.encode(None)]
-    return Speech(tuple(packet for packet in packets if packet))
+    return Speech(tuple(packet for packet in packets if packet), pcm)
 
 
 def _frames(pcm: bytes) -> list[AudioFrame]:
