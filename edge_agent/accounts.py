@@ -39,26 +39,31 @@ class Accounts:
         self._downlink = downlink
         self._tell = tell
         self._read_transport: Callable[[], TransportCounters] = TransportCounters
-        self._is_open = False
+        self._epoch: int | None = None
         self._before = self._counts()
 
-    def begin(self, read_transport: Callable[[], TransportCounters]) -> None:
-        """A session is up; ``read_transport`` returns how far its transport is, also when it has ended."""
+    def begin(self, epoch: int, read_transport: Callable[[], TransportCounters]) -> None:
+        """Session ``epoch`` has microphone and loudspeaker now, in place of any other.
+
+        ``read_transport`` returns how far its transport is, also when it has ended.
+        """
+        if self._epoch is not None:
+            self.end(self._epoch)
         self._read_transport = read_transport
-        self._is_open = True
+        self._epoch = epoch
         self._before = self._counts()
 
-    def end(self) -> None:
-        """The session has ended, if there was one."""
-        if self._is_open:
+    def end(self, epoch: int) -> None:
+        """Session ``epoch`` has ended; nothing unless it is the one that is counted."""
+        if epoch == self._epoch:
             self._tell_figures()
-            self._is_open = False
+            self._epoch = None
 
     async def run(self) -> None:
         """Tell until cancelled."""
         while True:
             await asyncio.sleep(TOLD_EVERY_S)
-            if self._is_open:
+            if self._epoch is not None:
                 self._tell_figures()
 
     def report(self) -> Report:

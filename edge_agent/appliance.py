@@ -42,6 +42,7 @@ from edge_agent.core.commands import (
     CloseLink,
     Command,
     FlushPlayout,
+    HandOver,
     MeasureEcho,
     OpenLink,
     PlaySound,
@@ -60,7 +61,6 @@ from edge_agent.core.events import (
     EchoMeasured,
     Event,
     LinkDown,
-    LinkUp,
     MuteRequested,
     RawEventRequested,
     ServerSaid,
@@ -154,7 +154,6 @@ class Appliance:
         )
 
         self._accounts = Accounts(self._capture, self._playback, parts.uplink, parts.downlink, self._tell)
-        self._session: RealtimeSession | None = None
 
     @property
     def is_muted(self) -> bool:
@@ -285,9 +284,11 @@ class Appliance:
         match command:
             case OpenLink(epoch=epoch, way=way):
                 self._sessions.open(epoch, way)
+            case HandOver(epoch=epoch):
+                self._hand_over(epoch)
             case CloseLink(epoch=epoch):
                 self._sessions.close(epoch)
-                self._accounts.end()
+                self._accounts.end(epoch)
             case Send(epoch=epoch, event=event):
                 self._sessions.send(epoch, event)
             case FlushPlayout():
@@ -308,10 +309,15 @@ class Appliance:
                 self._tell(command)
 
     def _make_session(self, epoch: int, way: Way) -> RealtimeSession:
-        self._session = self._parts.make_session(
+        return self._parts.make_session(
             epoch, way, self._runner.post, self._saw_wire_type, self._saw_malformed
         )
-        return self._session
+
+    def _hand_over(self, epoch: int) -> None:
+        assert self._sessions is not None
+        session = self._sessions.hand_over(epoch)
+        if session is not None:
+            self._accounts.begin(epoch, lambda: session.counters)
 
     def _tell(self, told: Tell) -> None:
         journal.tell(told.notice, told.text, told.fields)
@@ -346,11 +352,8 @@ class Appliance:
             case ServerSaid():
                 for line in self._transcripts.see(event.event):
                     self._show_line(line)
-            case LinkUp() if self._session is not None:
-                session = self._session
-                self._accounts.begin(lambda: session.counters)
-            case LinkDown():
-                self._accounts.end()
+            case LinkDown(epoch=epoch):
+                self._accounts.end(epoch)
             case _:
                 pass
 

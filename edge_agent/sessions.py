@@ -1,4 +1,7 @@
-"""The sessions of one run: opens, feeds and hangs up what the agent asks for, by epoch."""
+"""The sessions of one run: opens, feeds and hangs up what the agent asks for, by epoch.
+
+One of them has microphone and loudspeaker.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ class Sessions:
         self._make = make
         self._tasks = tasks
         self._open: dict[int, RealtimeSession] = {}
+        self._holder = 0
         self._closing: set[asyncio.Task[None]] = set()
 
     def open(self, epoch: int, way: Way) -> None:
@@ -27,6 +31,16 @@ class Sessions:
         session = self._make(epoch, way)
         self._open[epoch] = session
         self._tasks.create_task(self._hold(epoch, session), name=f"session-{epoch}")
+
+    def hand_over(self, epoch: int) -> RealtimeSession | None:
+        """Give microphone and loudspeaker to session ``epoch``, and return it; None if it has ended."""
+        holder, session = self._open.get(self._holder), self._open.get(epoch)
+        self._holder = epoch
+        if holder is not None and holder is not session:
+            holder.release_sound()
+        if session is not None:
+            session.take_sound()
+        return session
 
     def send(self, epoch: int, event: ClientEvent) -> None:
         """Send on session ``epoch``; an event for one that has ended is stale and is dropped."""

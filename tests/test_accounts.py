@@ -66,7 +66,7 @@ async def bench() -> AsyncIterator[Bench]:
 async def test_a_session_is_counted_from_its_beginning(bench: Bench) -> None:
     await bench.hear(5)
     bench.packets.clear()  # every session counts its own packets
-    bench.accounts.begin(bench.counters)
+    bench.accounts.begin(1, bench.counters)
     await bench.hear(5)
     told = bench.accounts.report()
     sent = told["outbound-rtp"]["packetsSent"]
@@ -78,10 +78,10 @@ async def test_a_session_is_counted_from_its_beginning(bench: Bench) -> None:
 
 
 async def test_the_figures_are_told_once_when_a_session_ends(bench: Bench) -> None:
-    bench.accounts.begin(bench.counters)
+    bench.accounts.begin(1, bench.counters)
     await bench.hear(2)
-    bench.accounts.end()
-    bench.accounts.end()
+    bench.accounts.end(1)
+    bench.accounts.end(1)
     (told,) = bench.told
     assert told.notice is Notice.SOUND_STATISTICS
     assert int(told.fields["EDGE_PACKETS_SENT"]) >= 1
@@ -89,7 +89,7 @@ async def test_the_figures_are_told_once_when_a_session_ends(bench: Bench) -> No
 
 async def test_without_a_session_nothing_is_told_and_much_is_known(bench: Bench) -> None:
     await bench.hear(2)
-    bench.accounts.end()
+    bench.accounts.end(1)
     assert bench.told == []
     told = bench.accounts.report()
     assert (told["process"]["soundSeconds"] or 0) > 0
@@ -101,7 +101,7 @@ async def test_a_long_session_is_told_of_in_between(bench: Bench, monkeypatch: p
     running = asyncio.create_task(bench.accounts.run())
     await bench.hear(2)
     assert bench.told == []
-    bench.accounts.begin(bench.counters)
+    bench.accounts.begin(1, bench.counters)
     async with asyncio.timeout(DEADLINE_S):
         while len(bench.told) < 2:  # noqa: ASYNC110  the list has no event to wait for
             await asyncio.sleep(0.005)

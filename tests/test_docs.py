@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edge_agent.core import breaker, indicator, link, policy, request, status, talk
+from edge_agent.core import breaker, indicator, link, policy, renewal, request, status, talk
 
 ARCHITECTURE = Path(__file__).parents[1] / "ARCHITECTURE.md"
 
@@ -60,6 +60,11 @@ def request_drawing() -> str:
     return drawing(request.TRANSITIONS, {request.RequestState.NONE: ""})
 
 
+def renewal_drawing() -> str:
+    """Return how far a session's successor is."""
+    return drawing(renewal.TRANSITIONS, {renewal.RenewalState.NONE: ""})
+
+
 def breaker_drawing() -> str:
     """Return how far hearing while speaking is trusted."""
     starts = {
@@ -73,6 +78,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "status": priority_table,
     "leds": indicator.render_table,
     "link": link_drawing,
+    "renewal": renewal_drawing,
     "policy": policy.render_table,
     "talk": talk_drawing,
     "request": request_drawing,
@@ -113,7 +119,14 @@ def test_a_drawing_shows_every_move_with_its_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    "transitions", [link.TRANSITIONS, talk.TRANSITIONS, request.TRANSITIONS, breaker.TRANSITIONS]
+    "transitions",
+    [
+        link.TRANSITIONS,
+        renewal.TRANSITIONS,
+        talk.TRANSITIONS,
+        request.TRANSITIONS,
+        breaker.TRANSITIONS,
+    ],
 )
 def test_reasons_hold_nothing_that_ends_a_statement_of_mermaid(transitions: Transitions) -> None:
     reasons = [why for moves in transitions.values() for why in moves.values()]

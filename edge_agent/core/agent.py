@@ -14,6 +14,7 @@ from edge_agent.core.buttons import Buttons, Intent
 from edge_agent.core.commands import (
     Command,
     FlushPlayout,
+    HandOver,
     MeasureEcho,
     Send,
     SetCapture,
@@ -25,7 +26,7 @@ from edge_agent.core.commands import (
 from edge_agent.core.dialogue import Dialogue, Reply
 from edge_agent.core.faults import Fault, FaultKind, fault_in, is_benign
 from edge_agent.core.link import UNANSWERED_LIMIT, Link
-from edge_agent.core.settings import AgentSettings
+from edge_agent.core.settings import AgentSettings, TurnTaking
 from edge_agent.core.status import AgentState, Facts, LinkPhase, Status, state_of
 from edge_agent.core.volume import STEP_PERCENT
 from edge_agent.protocol import client_events as ask
@@ -40,7 +41,7 @@ class Agent:
 
     def __init__(self, settings: AgentSettings, new_delays: Callable[[], Iterator[float]]) -> None:
         self._settings = settings
-        self._link = Link(new_delays)
+        self._link = Link(new_delays, settings.renewal)
         self._dialogue = Dialogue(settings)
         self._buttons = Buttons(settings.buttons)
         self._lost_devices: set[happened.Device] = set()
@@ -69,15 +70,15 @@ class Agent:
 
     def start(self, now: float) -> list[Command]:
         """Open the link."""
-        return self._with_gate(self._because("start", self._link.start(now)))
+        return self._settled(self._because("start", self._link.start(now)), now)
 
     def stop(self, now: float) -> list[Command]:
         """End everything; nothing is opened or sent after this."""
-        return self._with_gate(self._because("stop", self._link.stop()))
+        return self._settled(self._because("stop", self._link.stop()), now)
 
     def handle(self, event: happened.Event, now: float) -> list[Command]:
         """Take one event and return what is to be done, in order."""
-        return self._with_gate(self._because(reports.cause_of(event), self._dispatch(event, now)))
+        return self._settled(self._because(reports.cause_of(event), self._dispatch(event, now)), now)
 
     def tick(self, now: float) -> list[Command]:
         """Apply whatever is due; afterwards :meth:`next_deadline` lies in the future."""
@@ -87,7 +88,7 @@ class Agent:
             *self._because("next try", self._link.tick(now)),
             *self._because("button", self._obey(self._buttons.tick(now), now)),
         ]
-        return self._with_gate(commands)
+        return self._settled(commands, now)
 
     # -- events ------------------------------------------------------------------------------------
 
@@ -96,10 +97,10 @@ class Agent:
             case happened.ServerSaid(epoch=epoch, event=server_event):
                 is_ours = self._link.is_up and self._link.is_current(epoch)
                 return self._server_said(server_event, now) if is_ours else []
-            case happened.LinkUp(epoch=epoch, session_id=session_id):
-                return self._link_up(session_id, now) if self._link.is_opening(epoch) else []
+            case happened.LinkUp():
+                return self._link_up(event, now)
             case happened.LinkDown(epoch=epoch, fault=fault):
-                return self._link_down(fault, now) if self._link.is_current(epoch) else []
+                return self._link_down(epoch, fault, now)
             case happened.SoundStarted(near_end_quiet_since=voice_ended_at):
                 return self._say(self._dialogue.sound_started(voice_ended_at, now))
             case happened.SoundEnded():
@@ -122,37 +123,58 @@ class Agent:
             case happened.RawEventRequested(payload=payload):
                 return self._say([ask.RawEvent(payload=payload)] if self._settings.raw_events else [])
 
-    def _link_up(self, session_id: str, now: float) -> list[Command]:
-        told = reports.session_opened(session_id, self._link.attempts)
-        self._link.up(session_id, now)
-        turns = self._settings.turn_taking[self._link.way.endpoint]
-        return [told, *self._say(self._dialogue.session_opened(turns, now))]
+    def _link_up(self, up: happened.LinkUp, now: float) -> list[Command]:
+        if self._link.is_successor(up.epoch) and not self._link.has_ready_successor:
+            self._link.successor_up(up.session_id, up.lifetime_s, now)
+            return []
+        if not self._link.is_opening(up.epoch):
+            return []
+        told = reports.session_opened(up.session_id, self._link.attempts)
+        self._link.up(up.session_id, up.lifetime_s, now)
+        return [told, *self._take_over(now)]
 
-    def _link_down(self, fault: Fault, now: float) -> list[Command]:
+    def _take_over(self, now: float) -> list[Command]:
+        """Begin to talk on the session that has just become the current one."""
+        prepared = self._say(self._dialogue.session_opened(self._turns, now))
+        return [*prepared, HandOver(self._link.epoch)]
+
+    @property
+    def _turns(self) -> TurnTaking:
+        return self._settings.turn_taking[self._link.way.endpoint]
+
+    def _link_down(self, epoch: int, fault: Fault, now: float) -> list[Command]:
+        if self._link.is_successor(epoch):
+            return [reports.no_successor(fault, self._link.successor_down(fault, now))]
+        if not self._link.is_current(epoch):
+            return []
         session_id = self._link.session_id if self._link.is_up else None
-        self._link.down(fault, now)
-        return self._without_link(fault, session_id, now)
+        return [*self._link.down(fault, now), *self._without_session(fault, session_id, now)]
 
-    def _without_link(self, fault: Fault, session_id: str | None, now: float) -> list[Command]:
-        is_parked = self._link.phase is LinkPhase.PARKED
+    def _without_session(self, fault: Fault, session_id: str | None, now: float) -> list[Command]:
+        """The session ``session_id`` has ended, or (None) an attempt failed; its successor may be there."""
+        ended = [] if session_id is None else self._say(self._dialogue.session_ended(now))
+        if self._link.is_up:
+            told = reports.session_renewed(self._link.session_id, session_id or "", fault)
+            return [*ended, told, *self._take_over(now)]
         told = reports.link_is_down(
             fault,
             self._link.retry_in_s(now),
             session_id,
-            is_parked=is_parked,
+            is_parked=self._link.phase is LinkPhase.PARKED,
             is_told=self._link.failed_alike,
         )
-        was_up = session_id is not None
-        return [*(self._say(self._dialogue.session_ended(now)) if was_up else []), told]
+        return [*ended, told]
 
     def _server_said(self, event: said.ServerEvent, now: float) -> list[Command]:
+        if isinstance(event, said.ResponseDone) and event.response.usage is not None:
+            self._link.saw_context(event.response.usage.input_tokens, now)
         fault = fault_in(event)
         if fault is None:
             return self._say(self._dialogue.server_said(event, now))
         session_id = self._link.session_id
         closing = self._link.trouble(fault, now)
         if closing:
-            return [*closing, *self._without_link(fault, session_id, now)]
+            return [*closing, *self._without_session(fault, session_id, now)]
         response_id = event.response.id if isinstance(event, said.ResponseDone) else ""
         told = [] if is_benign(fault) else [reports.server_trouble(fault, response_id)]
         return [*told, *self._say(self._dialogue.server_said(event, now))]
@@ -166,7 +188,7 @@ class Agent:
         fault = Fault(FaultKind.UNANSWERED, f"the server left {unanswered} turns in a row unanswered")
         session_id = self._link.session_id
         closing = self._link.trouble(fault, now)
-        return [*commands, *closing, *self._without_link(fault, session_id, now)]
+        return [*commands, *closing, *self._without_session(fault, session_id, now)]
 
     def _device_lost(self, device: happened.Device, reason: str, now: float) -> list[Command]:
         self._lost_devices.add(device)
@@ -237,6 +259,20 @@ class Agent:
         if state is not self._explained:
             self._explained, self._cause = state, cause
         return commands
+
+    def _settled(self, commands: list[Command], now: float) -> list[Command]:
+        """Add what follows from the facts whatever has happened."""
+        return self._with_gate([*commands, *self._because("renewal", self._renew(now))])
+
+    def _renew(self, now: float) -> list[Command]:
+        """Open a successor of the session, or let it take over, if this is a moment for it."""
+        is_idle = self._dialogue.is_idle
+        if not (is_idle and self._link.has_ready_successor):
+            return self._link.renew(now, is_idle=is_idle)
+        former_id = self._link.session_id
+        handed_over = self._link.hand_over(now)
+        prepared = self._say(self._dialogue.session_renewed(self._turns))
+        return [*prepared, *handed_over, reports.session_renewed(self._link.session_id, former_id)]
 
     def _with_gate(self, commands: list[Command]) -> list[Command]:
         """Add the microphone gate's new position, if it has one: it closes before all else and opens last."""

@@ -19,6 +19,16 @@ class OpenLink:
 
 
 @dataclass(frozen=True, slots=True)
+class HandOver:
+    """Give microphone and loudspeaker to session ``epoch``; the session that had them loses them at once.
+
+    A session that is up neither hears nor is heard until then.
+    """
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class CloseLink:
     """Hang up session ``epoch``; nothing of it is to reach the agent any more. Not answered."""
 
@@ -99,6 +109,7 @@ class Tell:
 
 Command = (
     OpenLink
+    | HandOver
     | CloseLink
     | Send
     | FlushPlayout

@@ -99,11 +99,11 @@ class Conversation:
         """When anybody last spoke, was answered, or touched the conversation (monotonic seconds)."""
         return self._last_activity_at
 
-    def successor(self, now: float) -> Conversation:
+    def successor(self, last_activity_at: float) -> Conversation:
         """Return the conversation of the next session: only what the loudspeaker does crosses over."""
         self.audible.forget_server()
         fresh = Conversation(self._answer_limit_s, self.audible)
-        fresh.touch(now)
+        fresh.touch(last_activity_at)
         return fresh
 
     def next_deadline(self) -> float | None:

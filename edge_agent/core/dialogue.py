@@ -15,7 +15,7 @@ from edge_agent.core.breaker import Breaker
 from edge_agent.core.commands import FlushPlayout, MeasureEcho, Tell
 from edge_agent.core.conversation import Conversation, TurnAnswered
 from edge_agent.core.own_voice import ECHO_LAG_S, OwnVoice
-from edge_agent.core.request import ALREADY_ACTIVE, Request
+from edge_agent.core.request import ALREADY_ACTIVE, Request, RequestState
 from edge_agent.core.settings import AgentSettings, TurnTaking
 from edge_agent.core.status import Turn
 from edge_agent.core.talk import Talk
@@ -60,6 +60,11 @@ class Dialogue:
         return self._conversation.response_id
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nobody speaks, is heard, is answered, or has asked for an answer."""
+        return self.turn is Turn.NOBODY and self._request.state is RequestState.NONE
+
+    @property
     def wants_sound(self) -> bool:
         """Whether the microphone's gate is to be open now.
 
@@ -97,14 +102,26 @@ class Dialogue:
         self._conversation.touch(now)
         return [*self._talk.link_up(turns)]
 
+    def session_renewed(self, turns: TurnTaking) -> list[Reply]:
+        """Another session follows at an idle moment, and the conversation goes on as if it were the same."""
+        self._turns = turns
+        self._begin_anew(self._conversation.last_activity_at)
+        return [*self._talk.link_up(turns)]
+
     def session_ended(self, now: float) -> list[Reply]:
         """The session is over, and nothing of it crosses over: what it said last is not played to its end."""
         self._conversation.cut_off(now)
-        self._conversation = self._conversation.successor(now)
-        self._request.settled()
+        self._begin_anew(now)
         self._talk.forget()
-        self.unanswered_turns = 0
         return [FlushPlayout()]
+
+    def _begin_anew(self, last_activity_at: float) -> None:
+        """Forget what was said by its ids: the next session has others."""
+        self._conversation = self._conversation.successor(last_activity_at)
+        self._own_voice = OwnVoice()
+        self._request.settled()
+        self._tool_rounds = 0
+        self.unanswered_turns = 0
 
     # -- the server --------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ class Device(enum.Enum):
 class LinkUp:
     """A session is open, configured and acknowledged by the server (``session.updated``).
 
-    ``lifetime_s`` is the time left until the server ends the session, or None when it did not say.
+    ``lifetime_s`` is the time left until the server ends the session, or None if that is not known.
     """
 
     epoch: int

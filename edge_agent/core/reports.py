@@ -55,6 +55,20 @@ def session_opened(session_id: str, attempts: int) -> Tell:
     return Tell(Notice.SESSION_OPENED, f"session {name} is open{effort}", {"EDGE_SESSION_ID": session_id})
 
 
+def session_renewed(session_id: str, former_id: str, fault: Fault | None = None) -> Tell:
+    """The session ``session_id`` follows ``former_id``, in time or (``fault``) because that has ended."""
+    name, former = session_id or "without a name", former_id or "without a name"
+    why = "" if fault is None else f", which ended: {fault.message}"
+    text = f"session {name} has taken over from session {former}{why}"
+    return Tell(Notice.SESSION_RENEWED, text, {"EDGE_SESSION_ID": session_id})
+
+
+def no_successor(fault: Fault, retry_in_s: float) -> Tell:
+    """The session that was to follow could not be opened, or has ended; the current one goes on."""
+    text = f"no session to follow this one: {fault.message} (next try in {_duration(retry_in_s)})"
+    return Tell(Notice.NO_SUCCESSOR, text, {"EDGE_ERROR_CODE": _code_of(fault)})
+
+
 def link_is_down(
     fault: Fault, retry_in_s: float, session_id: str | None, *, is_parked: bool, is_told: bool
 ) -> Tell:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from edge_agent.core.renewal import RenewalSettings
+
 
 class Mode(enum.Enum):
     """When the microphone is open."""
@@ -89,5 +91,6 @@ class AgentSettings:
     interrupt_response: bool = True
     detects_turns: bool = True
     turn_taking: tuple[TurnTaking, ...] = (TurnTaking(),)
+    renewal: RenewalSettings = field(default_factory=RenewalSettings)
     raw_events: bool = False
     buttons: tuple[ButtonSettings, ...] = ()

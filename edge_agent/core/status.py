@@ -42,6 +42,7 @@ class LinkPhase(enum.Enum):
     UP = "up"
     RECONNECT = "reconnect"  # was up before
     PARKED = "parked"  # only a person can mend it
+    ASLEEP = "asleep"  # no session is wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ PRIORITY: tuple[Rule, ...] = (
     ),
     Rule(AgentState.SPEAKING, "an answer is audible", lambda f: f.turn is Turn.AGENT),
     Rule(AgentState.MUTED, "somebody muted the microphone", lambda f: f.muted),
+    Rule(AgentState.IDLE, "no session is wanted", lambda f: f.link is LinkPhase.ASLEEP),
     Rule(
         AgentState.RECONNECTING,
         "there was a session, and there is none",

@@ -93,7 +93,7 @@ class Peer:
         self._connection.on("connectionstatechange", self._state_changed)
         self._connection.on("iceconnectionstatechange", self._state_changed)
         self._microphone = MicrophoneTrack()
-        self._microphone_is_connected = False
+        self._has_sound = False
         self._sender: DirectSender | None = None
         self._add_microphone()
         self._tap = tap(self._connection.getReceivers()[0], self._take)
@@ -155,13 +155,19 @@ class Peer:
         if self._messages.ended is not None:
             raise SignalingError(self._messages.ended)
 
-    def start_microphone(self) -> None:
-        """Send what the microphone delivers from now on."""
-        self._microphone_is_connected = True
+    def take_sound(self) -> None:
+        """Send what the microphone delivers, and play what the server sends, from now on. Once only."""
+        self._has_sound = True
         (transceiver,) = self._connection.getTransceivers()
         self._sender = direct_sender(transceiver)
         outgoing = self._microphone if self._sender is None else self._sender
         self._sound.connect_microphone(outgoing.deliver)
+
+    def release_sound(self) -> None:
+        """Send nothing any more, and drop what the server sends."""
+        if self._has_sound:
+            self._has_sound = False
+            self._sound.disconnect_microphone()
 
     def send(self, text: str) -> bool:
         """Queue one message; False if the channel is not open, is stuck, or does not take its size."""
@@ -202,9 +208,7 @@ class Peer:
         for reader in self._readers:
             reader.cancel()
         try:
-            if self._microphone_is_connected:
-                self._microphone_is_connected = False
-                self._sound.disconnect_microphone()
+            self.release_sound()
         finally:
             await self._close_connection(limit_s)
 
@@ -239,6 +243,8 @@ class Peer:
 
     def _take(self, packet: RtpPacket) -> None:
         """Hand one packet to the loudspeaker's side, and pass a bug of ours on."""
+        if not self._has_sound:
+            return
         try:
             self._sound.receive(packet)
         except BaseException as error:
@@ -271,7 +277,8 @@ class Peer:
                 if not isinstance(frame, av.AudioFrame):
                     continue
                 for block in to_mono.resample(frame):
-                    self._sound.play(bytes(block.planes[0])[: block.samples * SAMPLE_BYTES])
+                    if self._has_sound:
+                        self._sound.play(bytes(block.planes[0])[: block.samples * SAMPLE_BYTES])
                 self._frames_played += 1
         except MediaStreamError:
             self._end_seen("its sound ended")

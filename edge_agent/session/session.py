@@ -75,7 +75,8 @@ class RealtimeSession:
     ``post`` gets, in this order: one LinkUp, any number of ServerSaid, one LinkDown; only the LinkDown if the
     session never came up; nothing at all once :meth:`hang_up` is called or ``run`` is cancelled. ``on_wire``
     gets the type name of every message that is an event, as it was sent. ``on_malformed`` gets the reason the
-    first time that a message of this session is none; all of them count in ``malformed``.
+    first time that a message of this session is none; all of them count in ``malformed``. Microphone and
+    loudspeaker belong to the session from :meth:`take_sound` to :meth:`release_sound`.
     """
 
     def __init__(
@@ -166,6 +167,16 @@ class RealtimeSession:
         else:
             logger.warning("x %s: the event channel does not take it (%d bytes)", shown(name), len(text))
 
+    def take_sound(self) -> None:
+        """Hear the microphone and play on the loudspeaker from now on; nothing unless the session is up."""
+        if self._transport is not None and self._phase is Phase.UP:
+            self._transport.take_sound()
+
+    def release_sound(self) -> None:
+        """Leave microphone and loudspeaker to another session; events still come and go."""
+        if self._transport is not None and self._phase is Phase.UP:
+            self._transport.release_sound()
+
     async def hang_up(self) -> None:
         """End the session and wait until all of it is gone: ``hang_up_s`` + ``close_s`` at most.
 
@@ -194,7 +205,6 @@ class RealtimeSession:
         if fault is not None:
             return fault
         self._set_phase(Phase.UP)
-        transport.start_microphone()
         self._post(LinkUp(self._epoch, self._session_id, self._lifetime_s()))
         for event in self._early:
             self._post(ServerSaid(self._epoch, event))
@@ -305,11 +315,12 @@ class RealtimeSession:
         return _with_words_of(error, replace(fault, message=message))
 
     def _lifetime_s(self) -> float | None:
-        """Seconds until the server ends the session, None if it did not say or our clock is plainly wrong."""
-        if self._expires_at is None:
-            return None
-        left_s = self._expires_at - time.time()
-        return left_s if 0 < left_s <= LIFETIME_LIMIT_S else None
+        """Seconds until the server ends the session: as it said, or else as its profile knows.
+
+        What it said is not believed where our clock is plainly wrong.
+        """
+        left_s = 0.0 if self._expires_at is None else self._expires_at - time.time()
+        return left_s if 0 < left_s <= LIFETIME_LIMIT_S else self._endpoint.profile.max_session_s
 
     async def _wind_up(self, life: asyncio.Task[Fault], transport: Transport, says_goodbye: bool) -> None:
         try:

@@ -78,8 +78,11 @@ class Transport(Protocol):
         Raises SignalingError with the reason. Bounded by the endpoint's deadlines; safe to cancel.
         """
 
-    def start_microphone(self) -> None:
-        """Send the microphone from now on."""
+    def take_sound(self) -> None:
+        """Send the microphone and play what comes, from now on. Before, what comes is dropped."""
+
+    def release_sound(self) -> None:
+        """Send nothing any more, and drop what comes: another session has microphone and loudspeaker."""
 
     def send(self, text: str) -> bool:
         """Queue one message. False when the connection can't take it."""

@@ -51,9 +51,13 @@ class WebRtcTransport:
         logger.debug("= connected")
         return Opened(call_id=answer.call_id, session_sent=answer.session_sent)
 
-    def start_microphone(self) -> None:
-        """Send the microphone from now on."""
-        self._peer.start_microphone()
+    def take_sound(self) -> None:
+        """Send the microphone and play what comes, from now on."""
+        self._peer.take_sound()
+
+    def release_sound(self) -> None:
+        """Send nothing any more, and drop what comes."""
+        self._peer.release_sound()
 
     def send(self, text: str) -> bool:
         """Queue one message; False if it can't be sent."""

@@ -101,9 +101,9 @@ class Scene:
             self.event(happened.ServerSaid(self.epoch if epoch is None else epoch, event))
         return self
 
-    def up(self, session_id: str = "sess_1") -> Scene:
+    def up(self, session_id: str = "sess_1", lifetime_s: float | None = None) -> Scene:
         """The session that was asked for last is open."""
-        return self.event(happened.LinkUp(self.epoch, session_id, None))
+        return self.event(happened.LinkUp(self.epoch, session_id, lifetime_s))
 
     def down(self, kind: FaultKind = FaultKind.LOST, message: str = "gone", **fields: object) -> Scene:
         """The current session ends, or the current attempt fails."""

@@ -11,6 +11,7 @@ from edge_agent.core.agent import Agent
 from edge_agent.core.commands import (
     CloseLink,
     FlushPlayout,
+    HandOver,
     OpenLink,
     Send,
     SetCapture,
@@ -22,7 +23,7 @@ from edge_agent.core.commands import (
 from edge_agent.core.faults import Fault, FaultKind
 from edge_agent.core.link import HEALTHY_AFTER_S, PARKED_FOR_S
 from edge_agent.core.notices import Notice
-from edge_agent.core.settings import Action, ButtonSettings, Duplex, Mode
+from edge_agent.core.settings import Action, AgentSettings, ButtonSettings, Duplex, Mode
 from edge_agent.core.status import AgentState
 from edge_agent.core.talk import LONGEST_TALK_S, TALK_TAIL_S
 from edge_agent.core.tools import ROUNDS_LIMIT
@@ -921,6 +922,124 @@ def test_a_failed_transcription_is_told_and_the_answer_goes_on() -> None:
     scene.hear(event)
     assert len(scene.told(Notice.SERVER_ERROR)) == 1
     assert scene.state == "thinking"
+
+
+# -- renewal -------------------------------------------------------------------------------------------
+
+
+def renewable(agent_settings: AgentSettings | None = None) -> Scene:
+    """A session of 100 s, which is due to be renewed from 180 s on."""
+    scene = Scene(agent_settings).up(lifetime_s=100.0)
+    scene.take()
+    return scene
+
+
+def test_a_session_is_renewed_while_nobody_speaks() -> None:
+    scene = renewable().until(179.9)
+    assert scene.take() == []
+    assert scene.until(180.0).take() == [OpenLink(2)]
+    scene.until(181.0).up("sess_2", 100.0)
+    handed_over, hung_up, told = scene.take()
+    assert (handed_over, hung_up) == (HandOver(2), CloseLink(1))
+    assert isinstance(told, Tell)
+    assert told.text == "session sess_2 has taken over from session sess_1"
+    assert scene.names() == ["connecting", "ready"], "nobody notices"
+    assert scene.gate_is_open
+    assert scene.agent.status.session_id == "sess_2"
+
+
+def test_an_answer_is_heard_to_its_end_before_the_session_is_renewed() -> None:
+    scene = speaking(renewable(), 178.0).until(184.0)
+    assert scene.take() == []
+    assert scene.hear(done(), stopped()).until(185.0).take() == []
+    assert scene.silence().take() == [OpenLink(2)]
+
+
+def test_who_begins_to_speak_is_answered_by_the_session_that_heard_it() -> None:
+    scene = renewable().until(180.0).hear(speech_started(), epoch=1)
+    assert scene.until(180.5).up("sess_2", 100.0).take()[1:] == []
+    scene.hear(speech_stopped(), committed(), created(), started(), epoch=1).sound()
+    scene.hear(done(), stopped(), epoch=1).until(182.0).silence()
+    assert [command for command in scene.take() if not isinstance(command, Tell | SetUplink)] == [
+        HandOver(2),
+        CloseLink(1),
+    ]
+
+
+def test_a_successor_that_waits_while_somebody_speaks_is_given_up_and_asked_for_again() -> None:
+    scene = renewable().until(180.0).hear(speech_started(), epoch=1).until(181.0).up("sess_2", 100.0)
+    scene.take()
+    assert closes(scene.until(184.0).take()) == [2]
+    scene.hear(speech_stopped(), created(), done(status="cancelled"), epoch=1).until(186.0)
+    assert OpenLink(3) in scene.take()
+
+
+def test_a_successor_is_opened_at_the_latest_even_while_somebody_speaks() -> None:
+    scene = renewable().until(170.0).hear(speech_started()).until(194.9)
+    assert scene.take() == []
+    assert scene.until(195.0).take() == [OpenLink(2)]
+    scene.up("sess_2", 100.0).until(199.0)
+    assert scene.take() == [], "a turn is not cut"
+    scene.event(happened.LinkDown(1, Fault(FaultKind.EXPIRED, "a minute is over", "session_expired")))
+    commands = scene.take()
+    assert HandOver(2) in commands
+    assert closes(commands) == []
+    assert scene.state == "ready"
+
+
+def test_what_a_successor_says_before_it_takes_over_is_not_heard() -> None:
+    scene = renewable().until(180.0).hear(speech_started(), epoch=1).up("sess_2", 100.0)
+    scene.take()
+    scene.hear(created("resp_x"), error("insufficient_quota"), epoch=2)
+    assert scene.take() == []
+    assert scene.state == "listening"
+
+
+def test_what_the_former_session_says_after_the_renewal_is_not_heard() -> None:
+    scene = renewable().until(180.0).up("sess_2", 100.0)
+    scene.take()
+    scene.hear(speech_started(), error("session_expired"), epoch=1)
+    scene.event(happened.LinkDown(1, Fault(FaultKind.CLOSED, "bye")))
+    assert scene.take() == []
+    assert scene.state == "ready"
+
+
+def test_a_renewal_that_fails_is_told_and_tried_again() -> None:
+    scene = renewable().until(180.0)
+    scene.event(happened.LinkDown(2, Fault(FaultKind.NETWORK, "refused")))
+    (told,) = scene.told(Notice.NO_SUCCESSOR)
+    assert told.text == "no session to follow this one: refused (next try in 1 s)"
+    assert scene.state == "ready"
+    scene.until(182.0)
+    assert scene.opened_at == [OPENED_AT, 180.0, 181.0]
+
+
+def test_a_session_lost_during_its_renewal_costs_no_more_time_than_that() -> None:
+    scene = renewable().until(180.0)
+    scene.event(happened.LinkDown(1, Fault(FaultKind.LOST, "gone")))
+    assert scene.state == "reconnecting"
+    assert scene.up("sess_2", 100.0).state == "ready"
+    assert scene.opened_at == [OPENED_AT, 180.0]
+
+
+def test_a_device_without_a_conversation_tells_each_session_not_to_listen() -> None:
+    scene = renewable(settings(mode=Mode.BUTTON)).until(180.0).up("sess_2", 100.0)
+    commands = scene.take()
+    assert commands[1:4] == [Send(2, OFF), HandOver(2), CloseLink(1)]
+
+
+def test_a_renewal_does_not_keep_a_conversation_from_ending() -> None:
+    scene = renewable(settings(mode=Mode.BUTTON, conversation_idle_limit_s=60.0)).until(150.0).tap()
+    scene.until(185.0).up("sess_2", 100.0)
+    assert scene.until(210.0).state == "ready"
+    assert scene.until(211.0).state == "idle"
+
+
+def test_a_talk_button_is_not_let_go_by_a_renewal() -> None:
+    scene = renewable(settings(mode=Mode.BUTTON)).until(175.0).press().until(181.0)
+    assert scene.opened_at == [OPENED_AT]
+    scene.release().until(181.2).hear(created(), started()).sound().hear(done(), stopped()).silence()
+    assert len(scene.opened_at) == 2
 
 
 # -- devices, requests, the end ------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from edge_agent.core.commands import (
     CloseLink,
     Command,
     FlushPlayout,
+    HandOver,
     OpenLink,
     Send,
     SetCapture,
@@ -104,6 +105,7 @@ agent_settings = st.builds(
     raw_events=st.booleans(),
 )
 waits = st.one_of(st.sampled_from([0.0, 0.01, 0.025, 0.15, 0.3]), st.floats(0.0, 2.0), st.floats(0.0, 200.0))
+lifetimes = st.none() | st.sampled_from([0.5, 10.0, 3600.0])
 epochs_back = st.sampled_from([0, 0, 0, 0, 1, -1])
 
 
@@ -117,9 +119,10 @@ class AnyLife(RuleBasedStateMachine):
         self.is_half_duplex = chosen.duplex is Duplex.HALF or (is_auto and not chosen.echo_is_cancelled)
         self.may_switch = is_auto and chosen.echo_is_cancelled
         self.now = now
-        self.open_epoch: int | None = None
+        self.open: set[int] = set()
+        self.up: set[int] = set()
+        self.holder = 0
         self.epoch = 0
-        self.is_up = False
         self.gate_is_open = False
         self.capture_is_open = True
         self.is_sounding = False
@@ -134,16 +137,19 @@ class AnyLife(RuleBasedStateMachine):
     def obey_one(self, command: Command) -> None:
         match command:
             case OpenLink(epoch=epoch):
-                assert self.open_epoch is None, "one session at a time"
+                assert not self.open or self.open == {self.holder}, "a session and its successor at most"
                 assert epoch > self.epoch, "epochs are never used again"
-                self.open_epoch = self.epoch = epoch
-                self.is_up = False
+                self.open.add(epoch)
+                self.epoch = epoch
+            case HandOver(epoch=epoch):
+                assert epoch in self.open & self.up, "only who is up can take over"
+                assert epoch > self.holder, "nobody gets it back"
+                self.holder = epoch
             case CloseLink(epoch=epoch):
-                assert epoch == self.open_epoch
-                self.open_epoch = None
+                assert epoch in self.open
+                self.open.remove(epoch)
             case Send(epoch=epoch, event=event):
-                assert epoch == self.open_epoch, "nothing is sent on a stale session"
-                assert self.is_up, "nothing is sent before the session is up"
+                assert epoch in self.open & self.up, "nothing is sent on a stale session, or before it is up"
                 assert not isinstance(event, ask.InputAudioBufferAppend)
             case SetUplink(open=is_open):
                 assert is_open != self.gate_is_open or not is_open, "told only when it changes"
@@ -186,24 +192,28 @@ class AnyLife(RuleBasedStateMachine):
         self.now += wait_s
         self.catch_up()
 
-    @rule(session_id=st.sampled_from(["", "sess_1"]), back=epochs_back)
-    def link_up(self, session_id: str, back: int) -> None:
+    @rule(session_id=st.sampled_from(["", "sess_1"]), lifetime_s=lifetimes, back=epochs_back)
+    def link_up(self, session_id: str, lifetime_s: float | None, back: int) -> None:
         epoch = self.epoch - back
-        if epoch == self.open_epoch:
-            self.is_up = True
-        self.happen(happened.LinkUp(epoch, session_id, None))
+        if epoch in self.open:
+            self.up.add(epoch)
+        self.happen(happened.LinkUp(epoch, session_id, lifetime_s))
 
     @rule(fault=faults, back=epochs_back)
     def link_down(self, fault: Fault, back: int) -> None:
         epoch = self.epoch - back
-        if epoch == self.open_epoch:
-            self.open_epoch = None
+        self.open.discard(epoch)
         self.happen(happened.LinkDown(epoch, fault))
 
-    @precondition(lambda self: self.is_up)
+    @precondition(lambda self: self.up)
     @rule(event=server_events, back=epochs_back)
     def server_says(self, event: said.ServerEvent, back: int) -> None:
-        self.happen(happened.ServerSaid(self.epoch - back, event))
+        epoch = self.epoch - back
+        if epoch != self.holder or epoch not in self.open:
+            heard = self.agent.handle(happened.ServerSaid(epoch, event), self.now)
+            assert heard == [], "nobody acts on what another session says"
+        else:
+            self.happen(happened.ServerSaid(epoch, event))
 
     @rule()
     def sound_starts(self) -> None:
@@ -261,7 +271,14 @@ class AnyLife(RuleBasedStateMachine):
 
     @invariant()
     def nobody_is_heard_without_a_session(self) -> None:
-        assert not self.gate_is_open or (self.is_up and self.open_epoch is not None)
+        assert not self.gate_is_open or self.holder in self.open
+
+    @invariant()
+    def the_microphone_is_with_the_session_that_is_up(self) -> None:
+        assert len(self.open) <= 2
+        assert (self.agent.status.session_id == "") or self.holder in self.open
+        if len(self.open) == 2:
+            assert self.holder in self.open
 
     @invariant()
     def half_duplex_does_not_hear_itself(self) -> None:

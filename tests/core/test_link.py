@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from edge_agent.core.commands import CloseLink, OpenLink
+from edge_agent.core.commands import CloseLink, HandOver, OpenLink
 from edge_agent.core.faults import Fault, FaultKind
 from edge_agent.core.link import (
     BACKOFF_CAP_S,
@@ -20,6 +20,7 @@ from edge_agent.core.link import (
     WAKE_SPACING_S,
     Link,
     LinkState,
+    Unwanted,
     full_jitter_delays,
 )
 from edge_agent.errors import IllegalTransition
@@ -34,7 +35,7 @@ TRANSIENT = Fault(FaultKind.RESPONSE_FAILED, "busy", "rate_limit_exceeded")
 def open_link(now: float = 100.0) -> Link:
     link = Link(new_delays)
     link.start(now)
-    link.up("sess_1", now)
+    link.up("sess_1", None, now)
     return link
 
 
@@ -76,7 +77,7 @@ def test_a_fault_that_comes_again_is_known_until_another_comes_or_a_session_was_
         known.append(link.failed_alike)
     assert known == [False, True, False, True, False]
     link.tick(1e6)
-    link.up("sess_1", 1e6)
+    link.up("sess_1", None, 1e6)
     link.down(LOST, 1e6)
     assert not link.failed_alike
 
@@ -86,7 +87,7 @@ def test_attempts_are_counted_from_session_to_session() -> None:
     assert link.attempts == 1
     link.tick(101.0)
     assert link.attempts == 2
-    link.up("sess_1", 101.0)
+    link.up("sess_1", None, 101.0)
     assert link.attempts == 0
 
 
@@ -97,7 +98,7 @@ def test_accept_then_drop_keeps_backing_off() -> None:
     for _ in range(6):
         now = link.next_deadline() or 100.0
         link.tick(now)
-        link.up("sess", now + 0.1)
+        link.up("sess", None, now + 0.1)
         link.down(LOST, now + 0.2)
         waits.append(link.retry_in_s(now + 0.2))
     assert waits == pytest.approx([1.0, 2.0, 4.0, 8.0, 16.0, 16.0])
@@ -106,7 +107,7 @@ def test_accept_then_drop_keeps_backing_off() -> None:
 def test_a_healthy_minute_forgives_earlier_failures() -> None:
     link = waiting_link(LOST)
     link.tick(101.0)
-    link.up("sess", 101.0)
+    link.up("sess", None, 101.0)
     link.down(LOST, 101.0 + HEALTHY_AFTER_S)
     assert link.retry_in_s(101.0 + HEALTHY_AFTER_S) == 1.0
 
@@ -162,7 +163,7 @@ def test_a_session_that_opens_but_can_not_be_paid_for_is_parked_longer_each_time
     link.trouble(QUOTA, 101.0)
     assert link.retry_in_s(101.0) == PARKED_FOR_S[0]
     link.tick(2000.0)
-    link.up("sess_2", 2000.0)
+    link.up("sess_2", None, 2000.0)
     link.trouble(QUOTA, 2001.0)
     assert link.retry_in_s(2001.0) == PARKED_FOR_S[1]
 
@@ -171,7 +172,7 @@ def test_a_healthy_session_ends_the_count_of_parkings() -> None:
     link = open_link()
     link.trouble(QUOTA, 101.0)
     link.tick(2000.0)
-    link.up("sess_2", 2000.0)
+    link.up("sess_2", None, 2000.0)
     link.trouble(QUOTA, 2000.0 + HEALTHY_AFTER_S)
     assert link.retry_in_s(2000.0 + HEALTHY_AFTER_S) == PARKED_FOR_S[0]
 
@@ -217,7 +218,7 @@ def test_transient_errors_of_an_earlier_session_do_not_count() -> None:
     link.trouble(TRANSIENT, 102.0)
     link.down(LOST, 103.0)
     link.tick(104.0)
-    link.up("sess_2", 104.0)
+    link.up("sess_2", None, 104.0)
     assert link.trouble(TRANSIENT, 105.0) == []
 
 
@@ -235,7 +236,7 @@ def test_only_the_newest_session_counts() -> None:
     assert not link.is_opening(1)
     assert link.is_current(2)
     assert link.is_opening(2)
-    link.up("sess_2", 102.0)
+    link.up("sess_2", None, 102.0)
     assert link.is_current(2)
     assert not link.is_opening(2)
 
@@ -257,7 +258,7 @@ def test_stopping_a_waiting_link_has_nothing_to_hang_up() -> None:
 
 def test_a_move_that_the_table_does_not_hold_is_a_bug() -> None:
     with pytest.raises(IllegalTransition, match="link: new -> up"):
-        Link(new_delays).up("sess", 1.0)
+        Link(new_delays).up("sess", None, 1.0)
 
 
 def test_every_state_has_a_row_and_can_be_left_or_is_the_end() -> None:
@@ -274,3 +275,146 @@ def test_full_jitter_lies_between_floor_and_cap(chance: float, expected: float) 
 
 def test_full_jitter_doubles_its_ceiling() -> None:
     assert list(itertools.islice(full_jitter_delays(lambda: 1.0), 8)) == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+# -- a successor ---------------------------------------------------------------------------------------
+
+
+def due_link() -> Link:
+    """A link whose session of 100 s, from 100 s on, is to be renewed: it is 180 s now."""
+    link = Link(new_delays)
+    link.start(100.0)
+    link.up("sess_1", 100.0, 100.0)
+    link.tick(180.0)
+    return link
+
+
+def test_a_session_with_an_end_is_followed_by_another() -> None:
+    link = due_link()
+    assert link.renew(180.0, is_idle=False) == []
+    assert link.renew(180.0, is_idle=True) == [OpenLink(2)]
+    assert link.renew(180.1, is_idle=True) == []
+    assert (link.epoch, link.is_successor(2), link.has_ready_successor) == (1, True, False)
+    link.successor_up("sess_2", 100.0, 181.0)
+    assert link.has_ready_successor
+    assert link.hand_over(182.0) == [HandOver(2), CloseLink(1)]
+    assert (link.epoch, link.session_id, link.is_up) == (2, "sess_2", True)
+    assert not link.is_successor(2)
+    assert link.next_deadline() == pytest.approx(182.0 + 0.8 * 99.0), "its life began before it took over"
+
+
+def test_a_successor_that_fails_leaves_the_session_alone() -> None:
+    link = due_link()
+    link.renew(180.0, is_idle=True)
+    assert link.successor_down(LOST, 181.0) == 1.0
+    assert link.is_up
+    assert link.next_deadline() == 182.0
+    link.tick(182.0)
+    assert link.renew(182.0, is_idle=True) == [OpenLink(3)]
+
+
+@pytest.mark.parametrize("fault", [QUOTA, Fault(FaultKind.HTTP_STATUS, "no", http_status=401)])
+def test_a_successor_that_only_a_person_can_help_is_not_tried_again_soon(fault: Fault) -> None:
+    link = due_link()
+    link.renew(180.0, is_idle=True)
+    assert link.successor_down(fault, 181.0) == PARKED_FOR_S[0]
+    assert link.is_up
+
+
+def test_a_session_that_ends_before_its_successor_is_up_leaves_it_the_attempt() -> None:
+    link = due_link()
+    link.renew(180.0, is_idle=True)
+    assert link.down(EXPIRED, 181.0) == []
+    assert (link.epoch, link.is_opening(2), link.phase.value) == (2, True, "reconnect")
+    link.up("sess_2", 100.0, 182.0)
+    assert link.is_up
+
+
+def test_a_session_that_ends_after_its_successor_is_up_is_followed_at_once() -> None:
+    link = due_link()
+    link.renew(180.0, is_idle=True)
+    link.successor_up("sess_2", None, 181.0)
+    assert link.down(LOST, 181.5) == []
+    assert (link.epoch, link.session_id, link.is_up, link.fault) == (2, "sess_2", True, None)
+
+
+def test_trouble_with_the_account_closes_both() -> None:
+    link = due_link()
+    link.renew(180.0, is_idle=True)
+    assert link.trouble(QUOTA, 181.0) == [CloseLink(1), CloseLink(2)]
+    assert link.state.value == "parked"
+
+
+def test_a_successor_that_waits_too_long_is_closed() -> None:
+    link = due_link()
+    link.renew(180.0, is_idle=True)
+    link.successor_up("sess_2", None, 181.0)
+    deadline = link.next_deadline()
+    assert deadline is not None
+    assert link.tick(deadline) == [CloseLink(2)]
+    assert link.is_up
+
+
+def test_stopping_closes_both() -> None:
+    link = due_link()
+    link.renew(180.0, is_idle=True)
+    assert link.stop() == [CloseLink(1), CloseLink(2)]
+    assert link.next_deadline() is None
+
+
+def test_a_planned_renewal_keeps_what_a_healthy_session_has_earned() -> None:
+    link = due_link()
+    link.renew(180.0, is_idle=True)
+    link.successor_up("sess_2", 100.0, 181.0)
+    link.hand_over(181.0)
+    link.down(EXPIRED, 190.0)
+    assert link.next_deadline() == 190.0
+
+
+# -- sleep ---------------------------------------------------------------------------------------------
+
+
+def test_a_link_that_is_not_wanted_closes_and_opens_when_it_is() -> None:
+    link = open_link()
+    assert link.want(Unwanted.QUIET, 200.0) == [CloseLink(1)]
+    assert (link.phase.value, link.session_id) == ("asleep", "")
+    assert link.want(Unwanted.QUIET, 201.0) == []
+    assert link.next_deadline() is None
+    assert link.wake(210.0) == [], "who wants no session gets none by a button"
+    assert link.want(None, 220.0) == [OpenLink(2)]
+    assert link.phase.value == "first_connect"
+
+
+def test_a_link_that_is_wanted_by_nobody_starts_asleep() -> None:
+    link = Link(new_delays)
+    assert link.want(Unwanted.NO_CONVERSATION, 100.0) == []
+    assert link.start(100.0) == []
+    assert link.phase.value == "asleep"
+    assert link.want(Unwanted.BUDGET, 101.0) == []
+    assert link.unwanted is Unwanted.BUDGET
+    assert link.want(None, 102.0) == [OpenLink(1)]
+
+
+@pytest.mark.parametrize("fault", [LOST, QUOTA])
+def test_who_wakes_up_does_not_get_round_the_wait(fault: Fault) -> None:
+    link = waiting_link(fault)
+    state, retry_at = link.state, link.next_deadline()
+    assert retry_at is not None
+    assert link.want(Unwanted.QUIET, 100.1) == []
+    assert link.want(None, 100.2) == []
+    assert (link.state, link.next_deadline()) == (state, retry_at)
+    link.want(Unwanted.QUIET, 100.3)
+    assert link.want(None, retry_at) == [OpenLink(2)]
+
+
+def test_falling_asleep_closes_a_successor_too() -> None:
+    link = due_link()
+    link.renew(180.0, is_idle=True)
+    assert link.want(Unwanted.QUIET, 180.5) == [CloseLink(1), CloseLink(2)]
+
+
+def test_an_attempt_is_broken_off_when_nobody_wants_it() -> None:
+    link = Link(new_delays)
+    link.start(100.0)
+    assert link.want(Unwanted.BUDGET, 100.1) == [CloseLink(1)]
+    assert not link.is_current(1)

@@ -117,6 +117,7 @@ class Bench:
             await task
         first = self.events[0]
         assert isinstance(first, LinkUp), first
+        self.session.take_sound()
         return first
 
     async def fault(self) -> Fault:

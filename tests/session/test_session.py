@@ -146,11 +146,17 @@ async def test_lifetime_is_told_unless_a_clock_is_wrong(
     server: PeerServer, left_s: float, expected: bool
 ) -> None:
     server.greeting = [created(expires_at=int(time.time() + left_s))]
-    bench = Bench(server)
+    bench = Bench(server, LOCAL, PATIENT)
     lifetime_s = (await bench.up()).lifetime_s
     assert (lifetime_s is not None) is expected
     if lifetime_s is not None:
         assert 0 < lifetime_s <= left_s
+    await bench.session.hang_up()
+
+
+async def test_a_server_that_does_not_tell_lives_as_long_as_its_profile_knows(server: PeerServer) -> None:
+    bench = Bench(server, OPENAI)
+    assert (await bench.up()).lifetime_s == OPENAI.max_session_s
     await bench.session.hang_up()
 
 
@@ -548,6 +554,38 @@ async def test_two_sessions_at_once_do_not_know_each_other(server: PeerServer) -
     await second.session.hang_up()
 
 
+async def test_microphone_and_loudspeaker_are_with_who_took_them(server: PeerServer) -> None:
+    first, second = Bench(server, epoch=1), Bench(server, epoch=2)
+    await first.up()
+    first_call = server.call
+    second.start()
+    await eventually(lambda: second.session.phase is Phase.UP)
+    await eventually(lambda: first.sound.packets)
+    assert second.sound.times_connected == 0
+    assert not second.sound.packets, "who has not taken the loudspeaker is not heard"
+    first.session.release_sound()
+    second.session.take_sound()
+    assert first.sound.times_disconnected == 1
+    await eventually(lambda: second.sound.packets)
+    heard = len(first.sound.packets)
+    first_call.say({"type": "still.here"})
+    await eventually(lambda: "still.here" in first.wire)
+    assert len(first.sound.packets) == heard, "who has released it is not heard any more"
+    await first.session.hang_up()
+    assert first.sound.times_disconnected == 1
+    await second.session.hang_up()
+
+
+async def test_a_session_that_is_not_up_takes_no_sound(server: PeerServer) -> None:
+    bench = Bench(server)
+    bench.session.take_sound()
+    bench.session.release_sound()
+    await bench.up()
+    await bench.session.hang_up()
+    bench.session.take_sound()
+    assert (bench.sound.times_connected, bench.sound.times_disconnected) == (1, 1)
+
+
 # Secrets
 
 
@@ -579,8 +617,10 @@ async def test_no_log_holds_a_secret_or_a_content(
 async def test_a_fault_of_our_own_sound_road_is_not_hidden(server: PeerServer) -> None:
     bench = Bench(server)
     bench.sound.failure = RuntimeError("no loudspeaker")
+    await bench.up()
+    assert bench.task is not None
     with pytest.raises(RuntimeError, match="no loudspeaker"):
-        await bench.start()
+        await bench.task
     assert bench.session.phase is Phase.OVER
     assert not any(isinstance(event, LinkDown) for event in bench.events)
 

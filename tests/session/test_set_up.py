@@ -41,8 +41,11 @@ class FakeTransport:
             raise SignalingError(self.refusal)
         return Opened(call_id="call_1", session_sent=True)
 
-    def start_microphone(self) -> None:
-        self.done.append("microphone")
+    def take_sound(self) -> None:
+        self.done.append("take sound")
+
+    def release_sound(self) -> None:
+        self.done.append("release sound")
 
     def send(self, text: str) -> bool:
         self.done.append(json.loads(text)["type"])
@@ -74,7 +77,7 @@ async def test_steps_come_in_order() -> None:
     transport = FakeTransport([created(), updated(), {"type": "rate_limits.updated"}])
     transport.end.set_result(LOST)
     await session_on(transport, posted).run()
-    assert transport.done == ["open", "session.update", "microphone", "close"]
+    assert transport.done == ["open", "session.update", "close"]
     assert transport.opened_with["model"] == "wished-model"
     assert [type(event) for event in posted] == [LinkUp, ServerSaid, ServerSaid, ServerSaid, LinkDown]
     assert posted[-1] == LinkDown(3, LOST)

@@ -65,6 +65,8 @@ async def run() -> None:
     while message := await wire.hear():
         if "answer" in message:
             await peer.accept(message["answer"])
+            await peer.opened()
+            peer.take_sound()
         elif message["do"] == "count":
             wire.say({"counters": downlink.statistics.as_w3c()})
         else:
