@@ -76,7 +76,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "aiortc": ("session/", "server/", "bench/far_end.py", "bench/stacks/"),
     "alsaaudio": ("audio/alsa.py", "audio/mixer.py"),
     "av": ("session/", "server/", "audio/resample.py", "bench/far_end.py", "bench/stacks/"),
-    "ctypes": ("audio/opus.py", "audio/alsa.py", "bench/speexdsp.py", "demo/children.py"),
+    "ctypes": ("audio/opus.py", "audio/alsa.py", "bench/speexdsp.py", "demo/children.py", "session/clock.py"),
     "gi": ("bench/stacks/webrtcbin.py",),
     "gpiozero": ("gpio/",),
     "h11": ("session/http_request.py",),

@@ -17,6 +17,7 @@ from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 from edge_agent.core.faults import Fault, FaultKind
+from edge_agent.core.policy import CLOCK_NOT_SET
 from edge_agent.errors import SignalingError
 
 WORDS_LIMIT = 200
@@ -32,8 +33,8 @@ X509_NOT_YET_VALID = 9
 X509_EXPIRED = 10
 """OpenSSL's verify codes (x509_vfy.h) that a wrong clock causes as well."""
 
-CLOCK_CODES = {X509_NOT_YET_VALID: "certificate_not_yet_valid", X509_EXPIRED: "certificate_expired"}
-"""``Fault.code`` of these two, so that the reaction can be to wait for the clock."""
+TIME_CODES = {X509_NOT_YET_VALID: "certificate_not_yet_valid", X509_EXPIRED: "certificate_expired"}
+"""``Fault.code`` of these two where the clock is right; else CLOCK_NOT_SET, to wait for the clock."""
 
 _KEY_LIKE = re.compile(r"\b(?:sk|ek|rk)[-_][A-Za-z0-9_*-]{6,}|(?i:bearer)\s+\S+")
 
@@ -107,12 +108,15 @@ def fault_of_status(reply: Reply, *, step: str, server: str, secrets: tuple[str,
     )
 
 
-def fault_of_certificate(error: Exception, *, server: str) -> Fault:
-    """Put the refusal of a certificate into words; a wrong clock has a ``code`` of its own."""
+def fault_of_certificate(error: Exception, *, server: str, clock_is_set: bool) -> Fault:
+    """Put the refusal of a certificate into words; a clock that is not set has a ``code`` of its own."""
     why = shown(getattr(error, "verify_message", "")) or "no reason given"
-    code = CLOCK_CODES.get(getattr(error, "verify_code", 0))
-    hint = "; is this machine's clock right?" if code else ""
-    return Fault(FaultKind.TLS, f"the certificate of {server} was not accepted: {why}{hint}", code=code)
+    code = TIME_CODES.get(getattr(error, "verify_code", 0))
+    if code is None or clock_is_set:
+        return Fault(FaultKind.TLS, f"the certificate of {server} was not accepted: {why}", code=code)
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    clock = f"waiting for this machine's clock, which is not set and shows {today}"
+    return Fault(FaultKind.TLS, f"{clock}: the certificate of {server}: {why}", code=CLOCK_NOT_SET)
 
 
 def retry_after_s(headers: Mapping[str, str], wallclock: datetime) -> float | None:

@@ -23,6 +23,7 @@ from edge_agent.core.faults import Fault, FaultKind
 from edge_agent.errors import SignalingError
 from edge_agent.protocol.objects import JsonObject
 from edge_agent.protocol.profiles import Handshake, Hangup, TokenStyle
+from edge_agent.session import clock
 from edge_agent.session.endpoint import Endpoint
 from edge_agent.session.http_answers import (
     Reply,
@@ -225,7 +226,7 @@ def _fault_of_exception(error: Exception, server: str, step: str) -> Fault:
     """Put what an exchange raises into words and fields. Its own text is not for people and is not used."""
     match error:
         case ssl.SSLCertVerificationError():
-            return fault_of_certificate(error, server=server)
+            return fault_of_certificate(error, server=server, clock_is_set=clock.is_set())
         case ssl.SSLError():
             reason = shown(error.reason or "no reason given")
             message = f"no TLS connection to {server}: {reason}; does it speak TLS at this port?"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from edge_agent.core.faults import Fault, FaultKind
+from edge_agent.core.policy import CLOCK_NOT_SET
 from edge_agent.errors import SignalingError
 from edge_agent.session.http_answers import (
     RETRY_AFTER_LIMIT_S,
@@ -252,10 +253,20 @@ def test_call_id_of_location(location: str | None, call_id: str | None) -> None:
 def test_certificates_that_a_wrong_clock_spoils_are_told_apart(verify_code: int, code: str | None) -> None:
     error = ssl.SSLCertVerificationError(1, "x")
     error.verify_code, error.verify_message = verify_code, "reason of OpenSSL"
-    fault = fault_of_certificate(error, server="h")
+    fault = fault_of_certificate(error, server="h", clock_is_set=True)
     assert (fault.kind, fault.code) == (FaultKind.TLS, code)
     assert "reason of OpenSSL" in fault.message
-    assert ("clock" in fault.message) is (code is not None)
+    assert "clock" not in fault.message
+
+
+@pytest.mark.parametrize(("verify_code", "code"), [(9, CLOCK_NOT_SET), (10, CLOCK_NOT_SET), (18, None)])
+def test_a_clock_that_is_not_set_is_waited_for(verify_code: int, code: str | None) -> None:
+    error = ssl.SSLCertVerificationError(1, "x")
+    error.verify_code, error.verify_message = verify_code, "reason of OpenSSL"
+    fault = fault_of_certificate(error, server="h", clock_is_set=False)
+    assert (fault.kind, fault.code) == (FaultKind.TLS, code)
+    assert "reason of OpenSSL" in fault.message
+    assert ("waiting for this machine's clock" in fault.message) is (code is not None)
 
 
 @given(st.text(), st.text(min_size=1))
