@@ -43,6 +43,9 @@ class Deadlines:
     """One HTTP exchange, name lookup to last byte."""
     connect_s: float = 15.0
     """From the call's POST until the event channel is open."""
+    path_s: float | None = None
+    """From the call's answer until a packet gets through; None: as long as ``connect_s`` allows. A path that
+    is there answers within a round trip or two, so who has another transport need not wait for long."""
     session_created_s: float = 10.0
     session_updated_s: float = 5.0
     hang_up_s: float = 2.0

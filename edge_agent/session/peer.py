@@ -189,9 +189,14 @@ class Peer:
             raise self._bug
         return message
 
+    @property
+    def has_path(self) -> bool:
+        """Whether packets get through to the server."""
+        return self._connection.iceConnectionState == "completed"
+
     def what_is_missing(self) -> str:
         """Say what connecting waits for, for the message of a missed deadline."""
-        if self._connection.iceConnectionState != "completed":
+        if not self.has_path:
             return "no answer to connectivity checks: is outgoing UDP blocked?"
         if self._connection.connectionState != "connected":
             return "the DTLS handshake is not complete"
@@ -309,7 +314,7 @@ class Peer:
         """
         ice_fell = self._connection.iceConnectionState in ("failed", "closed")
         if ice_fell and not self._was_open:
-            fault = Fault(FaultKind.NETWORK, "no path to the server: its addresses did not answer")
+            fault = Fault(FaultKind.NO_PATH, "no path to the server: its addresses did not answer")
         elif ice_fell:
             fault = Fault(FaultKind.LOST, "the server no longer answers")
         elif self._connection.connectionState == "failed":

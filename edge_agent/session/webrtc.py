@@ -44,10 +44,12 @@ class WebRtcTransport:
                 logger.debug("< answer, call %s", answer.call_id or "without a name")
                 await self._peer.accept(answer.sdp)
                 is_answered = True
-                await self._peer.opened()
+                await self._opened()
         except TimeoutError:
-            missing = self._peer.what_is_missing() if is_answered else "no answer to the call"
-            raise _late(f"not connected after {self._deadlines.connect_s:g} s: {missing}") from None
+            if is_answered:
+                raise self._not_connected(self._deadlines.connect_s) from None
+            message = f"not connected after {self._deadlines.connect_s:g} s: no answer to the call"
+            raise _late(message) from None
         logger.debug("= connected")
         return Opened(call_id=answer.call_id, session_sent=answer.session_sent)
 
@@ -74,6 +76,22 @@ class WebRtcTransport:
     async def close(self) -> None:
         """Close the peer connection."""
         await self._peer.close(self._deadlines.close_s)
+
+    async def _opened(self) -> None:
+        """Wait for the event channel; for a path to it, ``path_s`` at most. Raises SignalingError."""
+        limit_s = self._deadlines.path_s
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._peer.opened()
+        except TimeoutError:
+            if limit_s is not None and not self._peer.has_path:
+                raise self._not_connected(limit_s) from None
+            await self._peer.opened()
+
+    def _not_connected(self, after_s: float) -> SignalingError:
+        kind = FaultKind.TIMEOUT if self._peer.has_path else FaultKind.NO_PATH
+        message = f"not connected after {after_s:g} s: {self._peer.what_is_missing()}"
+        return SignalingError(Fault(kind, message))
 
     async def _make_offer(self) -> str:
         try:

@@ -34,6 +34,7 @@ from tests.session.peer_server import (
     silent,
     updated,
 )
+from tests.system.puppet import deaf_port
 
 PATIENT = Deadlines()
 
@@ -247,7 +248,7 @@ async def test_answer_that_leads_nowhere(server: PeerServer) -> None:
     server.edit_answer = nowhere
     bench = Bench(server, deadlines=Deadlines(connect_s=0.5, hang_up_s=0.3))
     fault = await bench.fault()
-    assert fault.kind is FaultKind.TIMEOUT
+    assert fault.kind is FaultKind.NO_PATH
     assert "UDP" in fault.message
     assert server.paths()[-1].endswith("/hangup")
 
@@ -640,3 +641,21 @@ def test_greeting_helpers_are_events() -> None:
     assert created()["type"] == SessionCreated.wire_type
     assert updated()["type"] == "session.updated"
     assert QUICK.http_s > 1
+
+
+@pytest.mark.parametrize(("path_s", "after_s"), [(None, "2"), (0.5, "0.5")])
+async def test_a_call_without_a_path_for_packets_is_told_from_a_slow_one(
+    server: PeerServer, path_s: float | None, after_s: str
+) -> None:
+    with deaf_port() as edit:
+        server.edit_answer = edit
+        bench = Bench(server, deadlines=Deadlines(connect_s=2.0, path_s=path_s))
+        fault = await bench.fault()
+    assert fault.kind is FaultKind.NO_PATH
+    assert fault.message.startswith(f"not connected after {after_s} s: no answer to connectivity checks")
+
+
+async def test_a_path_that_is_found_in_time_leaves_time_for_the_rest(server: PeerServer) -> None:
+    bench = Bench(server, deadlines=Deadlines(path_s=10.0))
+    await bench.up()
+    await bench.session.hang_up()
