@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from msgspec import UNSET
-
 from edge_agent.audio.device import DeviceSettings, PcmInput, PcmOutput
 from edge_agent.audio.downlink import Downlink
 from edge_agent.audio.echo import (
@@ -31,13 +29,12 @@ from edge_agent.audio.spec import PcmKind, PcmSpec, open_input, open_output
 from edge_agent.audio.uplink import EncodedPacket, Uplink
 from edge_agent.audio.volume import Volume
 from edge_agent.config import schema
-from edge_agent.config.secrets import find_secret
-from edge_agent.config.wishes import profile_of, wishes_of
 from edge_agent.control import ControlSettings
 from edge_agent.core.ducking import Ducker
 from edge_agent.core.events import Event
 from edge_agent.core.link import full_jitter_delays
 from edge_agent.core.playout.packet import RtpPacket
+from edge_agent.core.policy import Cap, Caps
 from edge_agent.core.settings import (
     DEFAULT_GESTURES,
     DEFAULT_HOLD_FALLBACK_S,
@@ -47,15 +44,11 @@ from edge_agent.core.settings import (
     ButtonSettings,
     Duplex,
     Mode,
-    TurnTaking,
 )
 from edge_agent.core.ways import Way
-from edge_agent.errors import ConfigError
 from edge_agent.gpio.factory import Factory, FactoryKind, open_factory
 from edge_agent.gpio.settings import ButtonWiring, LedKind, LedSettings
-from edge_agent.protocol.profiles import Profile
-from edge_agent.protocol.session_object import ServerVad, SessionWishes, turn_detection_update
-from edge_agent.session.endpoint import Deadlines, Endpoint, IceServer, Secret
+from edge_agent.servers import TRANSPORTS, Server, servers_of
 from edge_agent.session.session import RealtimeSession
 
 
@@ -77,14 +70,6 @@ class _Sound:
 
     def play(self, pcm_48k_mono: bytes) -> None:
         self._downlink.play(pcm_48k_mono)
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """One endpoint of the list, and what is asked of every session with it."""
-
-    endpoint: Endpoint
-    wishes: SessionWishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +115,14 @@ class Parts:
         server = self.endpoints[way.endpoint]
         sound = _Sound(self.uplink, self.downlink)
         return RealtimeSession(
-            epoch, server.endpoint, server.wishes, sound, post, on_wire=on_wire, on_malformed=on_malformed
+            epoch,
+            server.endpoint,
+            server.wishes,
+            sound,
+            post,
+            on_wire=on_wire,
+            on_malformed=on_malformed,
+            new_transport=TRANSPORTS[way.transport],
         )
 
 
@@ -139,11 +131,7 @@ def parts_of(config: schema.Config) -> Parts:
 
     Raises ConfigError when a key can't be found, or echo cancellation that is demanded is not installed.
     """
-    found = [_endpoint(chosen, profile_of(chosen)) for chosen in config.endpoints]
-    endpoints = tuple(
-        Server(endpoint, wishes_of(config, chosen))
-        for chosen, (endpoint, _) in zip(config.endpoints, found, strict=True)
-    )
+    endpoints = servers_of(config)
     devices = DeviceSettings(
         playout_fill_s=config.sound.playout_fill_ms / 1000,
         keep_awake=config.sound.keep_dac_awake,
@@ -175,7 +163,7 @@ def parts_of(config: schema.Config) -> Parts:
         ),
         control=_control(config.control),
         log_transcripts=config.logging.transcripts,
-        secrets=tuple(dict.fromkeys(secret for _, secrets in found for secret in secrets)),
+        secrets=tuple(dict.fromkeys(secret for server in endpoints for secret in server.secrets)),
     )
 
 
@@ -187,43 +175,6 @@ def _duck(depth_db: int, gain: Gain) -> Callable[[bool, bool, float], None] | No
         gain.set_ducking(ducker.gain(is_voice=is_voice, is_played=is_played, now=now))
 
     return duck if depth_db else None
-
-
-def _endpoint(chosen: schema.Endpoint, profile: Profile) -> tuple[Endpoint, tuple[str, ...]]:
-    where = f"endpoint {chosen.name}: key"
-    key = _secret(where, chosen.key)
-    if key is None and profile.needs_key:
-        raise ConfigError(
-            f"{where}: the profile {chosen.profile} needs a key; name a credential, file or env"
-        )
-    ice_servers = tuple(
-        IceServer(
-            server.url, server.username, _secret(f"endpoint {chosen.name}: {server.url}", server.credential)
-        )
-        for server in chosen.ice_servers
-    )
-    patience = chosen.deadlines
-    endpoint = Endpoint(
-        name=chosen.name,
-        base_url=chosen.url,
-        profile=profile,
-        model=chosen.model,
-        key=key,
-        extra_headers=dict(chosen.headers),
-        ice_servers=ice_servers,
-        deadlines=Deadlines(
-            http_s=patience.http_s,
-            connect_s=patience.connect_s,
-            session_created_s=patience.session_created_s,
-            session_updated_s=patience.session_updated_s,
-        ),
-    )
-    found = [key, *(server.credential for server in ice_servers)]
-    return endpoint, tuple(secret() for secret in found if secret is not None)
-
-
-def _secret(purpose: str, source: schema.KeySource | None) -> Secret | None:
-    return None if source is None else find_secret(purpose, source).secret
 
 
 def _agent_settings(
@@ -241,18 +192,18 @@ def _agent_settings(
         conversation_idle_limit_s=config.conversation.idle_limit_s,
         interrupt_response=interrupts is not False,
         detects_turns=not isinstance(detection, schema.NoTurnDetection),
-        turn_taking=tuple(_turn_taking(server) for server in endpoints),
+        turn_taking=tuple(server.turn_taking for server in endpoints),
+        offers=tuple(server.offer for server in endpoints),
+        caps=_caps(config.reconnect),
         raw_events=config.control.raw_events,
         buttons=tuple(_button(button, mode) for button in config.buttons),
     )
 
 
-def _turn_taking(server: Server) -> TurnTaking:
-    profile, wished = server.endpoint.profile, server.wishes.turn_detection
-    return TurnTaking(
-        takes_manual_turns=profile.takes_manual_turns,
-        detection_on=turn_detection_update(ServerVad() if wished is UNSET else wished, profile.dialect),
-        detection_off=turn_detection_update(None, profile.dialect),
+def _caps(limits: schema.Reconnect) -> Caps:
+    return Caps(
+        unplanned=(Cap(limits.storm_limit, 10 * 60.0), Cap(limits.daily_limit, 24 * 60 * 60.0)),
+        paid=(Cap(limits.paid_hourly_limit, 60 * 60.0),),
     )
 
 

@@ -36,6 +36,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "supervision",
         }
     ),
+    frozenset({"servers"}),
     frozenset({"parts"}),
     frozenset({"appliance"}),
     frozenset({"daemon"}),
@@ -85,7 +86,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "numpy": ("audio/aec3.py", "bench/"),
     "pesq": ("bench/figures.py",),
     "pystoi": ("bench/figures.py",),
-    "msgspec": ("protocol/", "config/", "session/", "server/", "control.py", "parts.py"),
+    "msgspec": ("protocol/", "config/", "session/", "server/", "control.py", "servers.py"),
     "pocketsphinx": ("server/",),
     "pylibsrtp": ("session/rtp_tap.py", "session/direct_sender.py"),
     "pywebrtc_audio": ("audio/aec3.py", "bench/"),

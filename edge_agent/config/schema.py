@@ -192,6 +192,10 @@ class Endpoint(_Section, frozen=True):
             extra={"expected": "an address such as https://api.openai.com"},
         ),
     ]
+    transport: Annotated[
+        Literal["auto", "webrtc", "websocket"],
+        Meta(description="How sound travels. auto: WebRTC; WebSocket where UDP does not get through."),
+    ] = "auto"
     model: Annotated[Text | None, Meta(description="Model (at Azure: deployment). Null: none is named.")] = (
         None
     )
@@ -199,6 +203,13 @@ class Endpoint(_Section, frozen=True):
     key: Annotated[KeySource | None, Meta(description="Where the API key is found. Null: none is sent.")] = (
         None
     )
+    announcement: Annotated[
+        Text | None,
+        Meta(
+            description="What is said, once, when this server takes over because none before it works. "
+            "Null: nothing."
+        ),
+    ] = None
     headers: Annotated[
         dict[str, Text], Meta(description="More HTTP headers for every request. No secrets.")
     ] = field(default_factory=dict)
@@ -209,6 +220,21 @@ class Endpoint(_Section, frozen=True):
     overrides: Annotated[ProfileOverrides, Meta(description="What differs from the profile.")] = (
         ProfileOverrides()
     )
+
+
+class Reconnect(_Section, frozen=True):
+    """How many sessions are opened at most, whatever goes wrong."""
+
+    storm_limit: Annotated[
+        int, Meta(ge=1, le=100, description="Sessions that follow a failure, in any ten minutes.")
+    ] = 10
+    daily_limit: Annotated[
+        int, Meta(ge=1, le=10_000, description="Sessions that follow a failure, in any 24 hours.")
+    ] = 60
+    paid_hourly_limit: Annotated[
+        int,
+        Meta(ge=1, le=1000, description="Sessions in any hour at servers that want a key, for any reason."),
+    ] = 60
 
 
 class ServerVad(_Section, frozen=True, tag_field="type", tag="server_vad"):
@@ -494,8 +520,11 @@ class Config(_Section, frozen=True):
     ] = "always-on"
     endpoints: Annotated[
         tuple[Endpoint, ...],
-        Meta(min_length=1, max_length=16, description="The servers. The first one is used."),
+        Meta(min_length=1, max_length=16, description="The servers. The first one that works is used."),
     ] = (DEFAULT_ENDPOINT,)
+    reconnect: Annotated[
+        Reconnect, Meta(description="How many sessions are opened at most, whatever goes wrong.")
+    ] = Reconnect()
     session: Annotated[Session, Meta(description="What the server is asked for.")] = Session()
     conversation: Annotated[Conversation, Meta(description="Patience with people and answers.")] = (
         Conversation()

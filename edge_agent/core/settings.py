@@ -5,7 +5,9 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from edge_agent.core.policy import Caps
 from edge_agent.core.renewal import RenewalSettings
+from edge_agent.core.ways import Offer
 
 
 class Mode(enum.Enum):
@@ -78,7 +80,7 @@ class AgentSettings:
     """Settings of the pure core.
 
     ``detects_turns`` is False when no server is to find turns by itself: then nobody listens but while the
-    talk button is held. ``turn_taking`` has an entry for each endpoint, in their order.
+    talk button is held. ``turn_taking`` and ``offers`` have an entry for each endpoint, in their order.
     ``echo_is_cancelled`` tells whether the microphone's sound is freed of the loudspeaker's on this machine.
     """
 
@@ -92,5 +94,7 @@ class AgentSettings:
     detects_turns: bool = True
     turn_taking: tuple[TurnTaking, ...] = (TurnTaking(),)
     renewal: RenewalSettings = field(default_factory=RenewalSettings)
+    offers: tuple[Offer, ...] = (Offer(),)
+    caps: Caps = field(default_factory=Caps)
     raw_events: bool = False
     buttons: tuple[ButtonSettings, ...] = ()

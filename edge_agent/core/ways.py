@@ -49,11 +49,15 @@ FIRST_WAY = Way()
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What one endpoint offers: ``transports`` in the order of preference; whether sessions cost money."""
+    """What one endpoint offers: ``transports`` in the order of preference; whether sessions cost money.
+
+    ``announcement`` is said when the endpoint takes over because none before it works; None: nothing.
+    """
 
     name: str = "server"
     transports: tuple[TransportKind, ...] = (TransportKind.WEBRTC,)
     is_paid: bool = True
+    announcement: str | None = None
 
 
 NO_SESSION_MADE = frozenset({FaultKind.NETWORK, FaultKind.TLS, FaultKind.HTTP_STATUS})

@@ -13,7 +13,7 @@ TAIL_MS = "f:1:30: sound.half_duplex_tail_ms: expected a whole number of millise
 
 PCM = "a sound device (default, plughw:CARD=NAME, file:PATH.wav, fifo:PATH or null)"
 
-TOP_KEYS = "mode, endpoints, session, conversation, sound, leds, buttons, gpio, control or logging"
+TOP_KEYS = "mode, endpoints, reconnect, session, conversation, sound, leds, buttons, gpio, control or logging"
 
 BAD: dict[str, tuple[str, str]] = {
     # Keys
