@@ -88,6 +88,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "pystoi": ("bench/figures.py",),
     "msgspec": ("protocol/", "config/", "session/", "server/", "control.py", "servers.py"),
     "pocketsphinx": ("server/",),
+    "pymicro_wakeword": ("audio/wake_word.py",),
     "pylibsrtp": ("session/rtp_tap.py", "session/direct_sender.py"),
     "pywebrtc_audio": ("audio/aec3.py", "bench/"),
     "rich": ("demo/",),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 from edge_agent.audio.device import PcmInput
+from edge_agent.audio.ear import Ear
 from edge_agent.audio.echo import EchoCanceller
 from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.level import PeakMeter, from_dbfs
@@ -34,7 +35,7 @@ class Capture:
 
     Every block passes through ``canceller`` together with what ``far_end`` says was played. Levels and voices
     are those of the cleaned sound. ``duck`` is told of each whether it held a voice, whether something was
-    played, and the time.
+    played, and the time. ``ear`` hears the cleaned sound, gate or not.
 
     A device that fails is told once (DeviceLost), tried again every RETRY_S, and told once when it works
     again (DeviceBack). While there is none, or it is disabled, the session hears silence and the sample
@@ -51,6 +52,7 @@ class Capture:
         far_end: FarEnd,
         canceller: EchoCanceller,
         duck: Callable[[bool, bool, float], None] | None = None,
+        ear: Ear | None = None,
     ) -> None:
         self._open_device = open_device
         self._device: PcmInput | None = None
@@ -58,6 +60,7 @@ class Capture:
         self._far_end = far_end
         self._canceller = canceller
         self._duck = duck
+        self._ear = ear
         self._sounds = Sounds()
         self._sounds_lock = threading.Lock()
         self._story = DeviceStory(Device.MICROPHONE, on_event)
@@ -161,6 +164,8 @@ class Capture:
         played = self._far_end.take()
         cleaned = self._canceller.process(block, played)
         self._uplink.feed(cleaned)
+        if self._ear is not None:
+            self._ear.hear(cleaned)
         self._heard_until_s = now
         with self._sounds_lock:
             self._sounds.add(played, cleaned)
@@ -180,6 +185,8 @@ class Capture:
     def _stand_in(self, thread: SoundThread, until_s: float) -> None:
         """Be the microphone that there is not, until ``until_s``, a change of the enabling or the end."""
         self._meter.reset()
+        if self._ear is not None:
+            self._ear.pause()
         with self._sounds_lock:
             self._sounds.clear()
         was_enabled = self._is_enabled

@@ -1,4 +1,4 @@
-"""What the two sound threads have in common: a life with an owner, and the story of one device."""
+"""What the sound threads have in common: a life with an owner, and the story of one device."""
 
 from __future__ import annotations
 
@@ -33,10 +33,17 @@ class SoundThread:
     """
 
     def __init__(
-        self, name: str, body: Callable[[SoundThread], None], on_crash: Callable[[BaseException], None]
+        self,
+        name: str,
+        body: Callable[[SoundThread], None],
+        on_crash: Callable[[BaseException], None],
+        *,
+        is_urgent: bool = True,
     ) -> None:
+        """``is_urgent``: a sound device waits for it; it takes real-time priority if it may."""
         self._body = body
         self._on_crash = on_crash
+        self._is_urgent = is_urgent
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._progress = 0
@@ -81,7 +88,7 @@ class SoundThread:
         self._stopping.wait(duration_s)
 
     def _run(self) -> None:
-        if take_realtime_priority():
+        if self._is_urgent and take_realtime_priority():
             logger.debug("%s: runs in real time, at priority %d", self._thread.name, REALTIME_PRIORITY)
         try:
             self._body(self)

@@ -108,6 +108,8 @@ class Agent:
                 return []
             case happened.EchoMeasured(likeness=likeness):
                 return self._say(self._dialogue.echo_measured(likeness, now))
+            case happened.WakeWordHeard() | happened.VoiceHeard():
+                return []
             case happened.ButtonPressed(button=name) | happened.ButtonReleased(button=name):
                 return self._edge(name, isinstance(event, happened.ButtonPressed), now)
             case happened.DeviceLost(device=device, reason=reason):

@@ -84,6 +84,21 @@ class MeasureEcho:
     """Compare what the microphone heard last with what was played. Answered by EchoMeasured."""
 
 
+class Listening(enum.Enum):
+    """What the device itself listens for, without any server."""
+
+    NOTHING = "nothing"
+    VOICE = "voice"  # anybody's
+    WORD = "word"  # its wake word
+
+
+@dataclass(frozen=True, slots=True)
+class ListenFor:
+    """Listen on the device itself. Answered by VoiceHeard or WakeWordHeard, whenever that is."""
+
+    what: Listening
+
+
 @dataclass(frozen=True, slots=True)
 class SetVolume:
     """Make the loudspeaker so loud, in percent. Answered by VolumeChanged."""
@@ -116,6 +131,7 @@ Command = (
     | PlaySound
     | SetUplink
     | SetCapture
+    | ListenFor
     | SetVolume
     | StepVolume
     | MeasureEcho

@@ -74,6 +74,18 @@ class EchoMeasured:
 
 
 @dataclass(frozen=True, slots=True)
+class WakeWordHeard:
+    """Somebody said the wake word ``word``, as its model names it."""
+
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceHeard:
+    """Somebody seems to speak in the room, while the device listened for that."""
+
+
+@dataclass(frozen=True, slots=True)
 class ButtonPressed:
     """A button's contact closed (raw edge, bounces included)."""
 
@@ -137,6 +149,8 @@ Event = (
     | SoundStarted
     | SoundEnded
     | EchoMeasured
+    | WakeWordHeard
+    | VoiceHeard
     | ButtonPressed
     | ButtonReleased
     | DeviceLost

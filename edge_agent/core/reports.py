@@ -34,6 +34,10 @@ def cause_of(event: happened.Event) -> str:
             return "end of sound"
         case happened.EchoMeasured():
             return "echo"
+        case happened.WakeWordHeard():
+            return "wake word"
+        case happened.VoiceHeard():
+            return "voice"
         case happened.ButtonPressed(button=name) | happened.ButtonReleased(button=name):
             return f"button {name}"
         case happened.DeviceLost(device=device):

@@ -15,6 +15,7 @@ class Mode(enum.Enum):
 
     ALWAYS_ON = "always-on"
     BUTTON = "button"
+    WAKE_WORD = "wake-word"
 
 
 class Duplex(enum.Enum):
@@ -51,6 +52,7 @@ class ButtonSettings:
 DEFAULT_GESTURES: dict[Mode, tuple[Action, Action, Action]] = {
     Mode.ALWAYS_ON: (Action.INTERRUPT, Action.MUTE, Action.NONE),
     Mode.BUTTON: (Action.CONVERSATION, Action.TALK, Action.MUTE),
+    Mode.WAKE_WORD: (Action.CONVERSATION, Action.MUTE, Action.NONE),
 }
 """Tap, hold and double tap of a button whose configuration names none."""
 

@@ -1,4 +1,4 @@
-"""When the device listens: always, in a conversation, or while the talk button is held.
+"""When the device listens: always (while it is awake), in a conversation, or while the talk button is held.
 
 It knows the order of push-to-talk (the server's detection off; clear, speak, commit, create), not the
 buttons and not whose turn it is.
@@ -55,7 +55,7 @@ class Talk:
     def __init__(self, settings: AgentSettings) -> None:
         self._settings = settings
         self._turns = settings.turn_taking[0]
-        is_always_on = settings.mode is Mode.ALWAYS_ON and settings.detects_turns
+        is_always_on = settings.mode is not Mode.BUTTON and settings.detects_turns
         self.state = TalkState.OPEN if is_always_on else TalkState.OFF
         self._resting = self.state
         self._talk_since = 0.0
@@ -92,11 +92,11 @@ class Talk:
         return [] if self._resting is TalkState.OPEN else self._detection(on=False)
 
     def toggle_conversation(self) -> list[ClientEvent]:
-        """Start or end a conversation; nothing in always-on mode or where the server can't detect turns.
+        """Start or end a conversation; nothing outside button mode or where the server can't detect turns.
 
         While the talk button is held, the change waits until the utterance is handed over.
         """
-        if self._settings.mode is Mode.ALWAYS_ON or not self._settings.detects_turns:
+        if self._settings.mode is not Mode.BUTTON or not self._settings.detects_turns:
             return []
         self._resting = TalkState.OFF if self._resting is TalkState.OPEN else TalkState.OPEN
         if self.is_held:

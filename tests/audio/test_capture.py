@@ -10,17 +10,20 @@ import pytest
 from edge_agent.audio import capture as capture_module
 from edge_agent.audio.capture import Capture
 from edge_agent.audio.device import PcmInput
+from edge_agent.audio.ear import Ear
 from edge_agent.audio.echo import Untouched
 from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.level import FLOOR_DBFS
 from edge_agent.audio.opus import OpusDecoder, OpusSettings
 from edge_agent.audio.uplink import EncodedPacket, Uplink
-from edge_agent.core.events import Device, DeviceBack, DeviceLost, Event
+from edge_agent.core.commands import Listening
+from edge_agent.core.events import Device, DeviceBack, DeviceLost, Event, VoiceHeard
 from edge_agent.core.likeness import ECHO_LIKENESS
 from edge_agent.core.pcm import PERIOD_SAMPLES, SILENCE
 from edge_agent.errors import AudioDeviceError
 from tests.audio.fakes import FakeInput
 from tests.audio.sounds import PEAK, amplitude, blocks_of, tone, wait_until
+from tests.speech import spoken
 
 GONE = AudioDeviceError("plughw:7: No such device; plug it in")
 
@@ -55,6 +58,7 @@ class Bench:
         self.uplink = Uplink(OpusSettings())
         self.ducked: list[tuple[bool, bool]] = []
         self.far_end = FarEnd()
+        self.ear = Ear(None, self.events.append, self.crashes.append)
         self.capture = Capture(
             self.open,
             self.uplink,
@@ -63,6 +67,7 @@ class Bench:
             self.far_end,
             Untouched(),
             lambda is_voice, is_played, now: self.ducked.append((is_voice, is_played)),
+            self.ear,
         )
 
     def open(self) -> PcmInput:
@@ -307,3 +312,23 @@ def test_the_drift_of_the_device_is_passed_on(bench: Bench) -> None:
     bench.microphone.drift_ppm = -42.0
     bench.start()
     assert bench.capture.drift_ppm == -42.0
+
+
+SPEECH = blocks_of(spoken("what time is it", "rms"))[:-1]
+
+
+def test_what_the_device_listens_for_itself_is_heard_through_a_closed_gate(bench: Bench) -> None:
+    bench.ear.listen_for(Listening.VOICE)
+    bench.microphone.hear([SILENCE] * 300 + SPEECH)
+    bench.start()
+    wait_until(lambda: bench.events == [VoiceHeard()], "a voice")
+    assert not bench.uplink.gate_is_open
+
+
+def test_a_muted_device_hears_nothing_itself_either(bench: Bench) -> None:
+    bench.capture.set_enabled(False)
+    bench.ear.listen_for(Listening.VOICE)
+    bench.microphone.hear([SILENCE] * 300 + SPEECH)
+    bench.start()
+    assert bench.opened == []
+    assert bench.events == []

@@ -23,6 +23,8 @@ CAUSES: list[tuple[happened.Event, str]] = [
     (happened.SoundStarted(), "sound"),
     (happened.SoundEnded(), "end of sound"),
     (happened.EchoMeasured(0.9), "echo"),
+    (happened.WakeWordHeard("Okay Nabu"), "wake word"),
+    (happened.VoiceHeard(), "voice"),
     (happened.ButtonPressed("talk"), "button talk"),
     (happened.ButtonReleased("talk"), "button talk"),
     (happened.DeviceLost(happened.Device.MICROPHONE, "unplugged"), "no microphone"),
