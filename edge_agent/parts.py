@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_agent.audio.answer_stream import AnswerStream
 from edge_agent.audio.device import DeviceSettings, PcmInput, PcmOutput
 from edge_agent.audio.downlink import Downlink
 from edge_agent.audio.echo import (
@@ -33,7 +34,9 @@ from edge_agent.control import ControlSettings
 from edge_agent.core.ducking import Ducker
 from edge_agent.core.events import Event
 from edge_agent.core.link import full_jitter_delays
+from edge_agent.core.pcm import MicrophoneForm
 from edge_agent.core.playout.packet import RtpPacket
+from edge_agent.core.playout.streamed import Note
 from edge_agent.core.policy import Cap, Caps
 from edge_agent.core.settings import (
     DEFAULT_GESTURES,
@@ -62,6 +65,9 @@ class _Sound:
     def connect_microphone(self, deliver: Callable[[EncodedPacket], None]) -> None:
         self._uplink.connect(deliver)
 
+    def connect_plain_microphone(self, deliver: Callable[[EncodedPacket], None]) -> None:
+        self._uplink.connect(deliver, MicrophoneForm.PLAIN)
+
     def disconnect_microphone(self) -> None:
         self._uplink.disconnect()
 
@@ -70,6 +76,9 @@ class _Sound:
 
     def play(self, pcm_48k_mono: bytes) -> None:
         self._downlink.play(pcm_48k_mono)
+
+    def open_stream(self, tell: Callable[[Note], None]) -> AnswerStream:
+        return self._downlink.open_stream(tell)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +156,7 @@ def parts_of(config: schema.Config) -> Parts:
         agent_settings=_agent_settings(config, endpoints, echo_is_cancelled=is_cancelled(echo)),
         endpoints=endpoints,
         uplink=Uplink(_opus(config.sound.opus, this_machine())),
-        downlink=Downlink(),
+        downlink=Downlink(devices.playout_fill_s),
         open_input=lambda: open_input(source, devices),
         open_output=lambda: open_output(sink, devices),
         gain=gain,

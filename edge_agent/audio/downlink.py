@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable
 
+from edge_agent.audio.answer_stream import AnswerStream
 from edge_agent.audio.opus import OpusDecoder, OpusError
 from edge_agent.core.pcm import PERIOD_BYTES, SAMPLE_BYTES, SILENCE, PcmQueue
 from edge_agent.core.playout.jitter_buffer import JitterBuffer
 from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.core.playout.queued import QueuedPlayout
 from edge_agent.core.playout.statistics import PlayoutStatistics
+from edge_agent.core.playout.streamed import Note
 
 QUEUE_LIMIT_PERIODS = 40
 """400 ms of decoded sound may wait for the loudspeaker: a server paces its sound, more than that is old."""
@@ -22,11 +25,14 @@ CONCEALMENT_STEP_SAMPLES = 120
 class Downlink:
     """The receiving half of the sound road; safe between threads. Raises OpusError if libopus is missing.
 
-    A session gives packets (:meth:`receive`) or decoded sound (:meth:`play`), the playback thread pulls.
-    Packets are decoded in the playback thread.
+    A session gives packets (:meth:`receive`), decoded sound (:meth:`play`) or whole answers
+    (:meth:`open_stream`), the playback thread pulls. Packets are decoded in the playback thread. ``device_s``
+    is how much the device holds of what it was given.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device_s: float = 0.0) -> None:
+        self._device_s = device_s
+        self._stream: AnswerStream | None = None
         self._lock = threading.Lock()
         self._jitter_buffer = JitterBuffer(_Decoder())
         self._queue = PcmQueue(QUEUE_LIMIT_PERIODS * PERIOD_BYTES)
@@ -47,24 +53,37 @@ class Downlink:
         """Take sound that is decoded already, 48 kHz mono. Overflow rule: the oldest is dropped."""
         self._queue.put(pcm)
 
+    def open_stream(self, tell: Callable[[Note], None]) -> AnswerStream:
+        """Return where answers go that come faster than they are played, in place of an earlier such."""
+        self._stream = AnswerStream(self._device_s, tell)
+        return self._stream
+
     def pull(self, now: float) -> bytes:
         """Return what is to be played next: a period, more or less; SILENCE itself if nothing is due."""
         if now < self._ignores_until:
             self._queue.clear()
         with self._lock:
             block = self._jitter_buffer.pull(now)
-        return self._queued.next_block() if block is SILENCE else block
+        if block is SILENCE:
+            block = self._queued.next_block()
+        if block is SILENCE and self._stream is not None:
+            block = self._stream.next_block()
+        return block
 
     def flush(self, now: float, ignore_s: float) -> None:
         """Drop all that waits, and what is still on its way: the sound of the next ``ignore_s``."""
         self._ignores_until = now + ignore_s
         self._queue.clear()
+        if self._stream is not None:
+            self._stream.cut_off()
         with self._lock:
             self._jitter_buffer.flush(now, ignore_s)
 
     def clear(self) -> None:
         """Drop all that waits."""
         self._queue.clear()
+        if self._stream is not None:
+            self._stream.cut_off()
         with self._lock:
             self._jitter_buffer.clear()
 

@@ -6,16 +6,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge_agent.audio.opus import OpusEncoder, OpusSettings
-from edge_agent.core.pcm import PERIOD_SAMPLES, SAMPLE_RATE_HZ, SILENCE
-
-LARGEST_DTX_BYTES = 2
-"""With DTX a packet of up to this size need not be sent (documentation of ``opus_encode``)."""
+from edge_agent.audio.encoding import Encoder, OpusPackets, PlainPackets
+from edge_agent.audio.opus import OpusSettings
+from edge_agent.core.pcm import PERIOD_SAMPLES, SILENCE, MicrophoneForm
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedPacket:
-    """One Opus packet; ``timestamp_samples`` counts at 48 kHz since the start and never goes back."""
+    """One packet; ``timestamp_samples`` counts at 48 kHz since the start and never goes back."""
 
     payload: bytes
     timestamp_samples: int
@@ -30,10 +28,8 @@ class Uplink:
     """
 
     def __init__(self, settings: OpusSettings) -> None:
-        self._encoder = OpusEncoder(settings)
-        self._packet_samples = settings.frame_ms * SAMPLE_RATE_HZ // 1000
-        self._packet_periods = self._packet_samples // PERIOD_SAMPLES
-        self._unsent_bytes = LARGEST_DTX_BYTES if settings.dtx else 0
+        self._opus = OpusPackets(settings)
+        self._encoder: Encoder = self._opus
         self._lock = threading.Lock()
         self._deliver: Callable[[EncodedPacket], None] | None = None
         self._gate_is_open = False
@@ -55,9 +51,12 @@ class Uplink:
         """The sample clock: what was fed and skipped since the start."""
         return self._clock_samples
 
-    def connect(self, deliver: Callable[[EncodedPacket], None]) -> None:
+    def connect(
+        self, deliver: Callable[[EncodedPacket], None], form: MicrophoneForm = MicrophoneForm.OPUS
+    ) -> None:
         """Hand every packet from now on to ``deliver``, in the capture thread; it must not wait or raise."""
         with self._lock:
+            self._encoder = self._opus if form is MicrophoneForm.OPUS else PlainPackets()
             self._encoder.reset()
             self._pending.clear()
             self._deliver = deliver
@@ -82,7 +81,7 @@ class Uplink:
             if self._deliver is None:
                 return
             self._pending.append(block if self._gate_is_open else SILENCE)
-            if len(self._pending) == self._packet_periods:
+            if len(self._pending) == self._encoder.packet_periods:
                 self._send(self._deliver)
 
     def skip(self, samples: int) -> None:
@@ -94,6 +93,6 @@ class Uplink:
     def _send(self, deliver: Callable[[EncodedPacket], None]) -> None:
         payload = self._encoder.encode(b"".join(self._pending))
         self._pending.clear()
-        if len(payload) > self._unsent_bytes:
-            began_samples = self._clock_samples - self._packet_samples
-            deliver(EncodedPacket(payload, began_samples, self._packet_samples))
+        if payload:
+            packet_samples = self._encoder.packet_periods * PERIOD_SAMPLES
+            deliver(EncodedPacket(payload, self._clock_samples - packet_samples, packet_samples))

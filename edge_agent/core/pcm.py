@@ -6,6 +6,7 @@ queue is where the session's thread and the playback thread meet.
 
 from __future__ import annotations
 
+import enum
 import threading
 from array import array
 
@@ -24,6 +25,13 @@ SILENCE = bytes(PERIOD_BYTES)
 
 FADE_SAMPLES = 240
 """5 ms: long enough not to click, too short to be heard as a tail (the usual length of a de-click ramp)."""
+
+
+class MicrophoneForm(enum.Enum):
+    """What a session wants of the microphone."""
+
+    OPUS = "opus"  # packets for RTP
+    PLAIN = "plain"  # 24 kHz mono s16le
 
 
 class PcmQueue:

@@ -11,11 +11,12 @@ from typing import Protocol
 
 from edge_agent.core.faults import Fault
 from edge_agent.core.playout.packet import RtpPacket
+from edge_agent.core.playout.streamed import Note, Piece
 from edge_agent.protocol.objects import JsonObject
 
 
 class EncodedPacket(Protocol):
-    """One packet of encoded microphone sound; times in samples at 48 kHz of the capture clock."""
+    """One packet of microphone sound; times in samples at 48 kHz of the capture clock."""
 
     @property
     def payload(self) -> bytes: ...
@@ -39,6 +40,45 @@ class SoundRoad(Protocol):
 
     def play(self, pcm_48k_mono: bytes) -> None:
         """Take decoded sound instead (s16le, 48 kHz, mono), where packets can't be had. Must not block."""
+
+
+class AnswerStream(Protocol):
+    """The loudspeaker, for a session whose server sends faster than is played. Any thread may call."""
+
+    def begin(self, response_id: str) -> None:
+        """The server makes an answer."""
+
+    def put(self, piece: Piece, pcm_24k_mono: bytes) -> None:
+        """Take the next sound of a piece (s16le). Must not block."""
+
+    def finish(self, response_id: str) -> None:
+        """No more of that answer comes."""
+
+    def cut_off(self) -> None:
+        """Drop all that waits, and what still comes of the same answers."""
+
+    def close(self) -> None:
+        """Tell nothing any more. What waits is dropped."""
+
+    @property
+    def played_blocks(self) -> int:
+        """How many blocks of sound have gone to the loudspeaker; only grows."""
+
+
+class PlainSoundRoad(Protocol):
+    """The same where sound travels as plain samples, inside of events."""
+
+    def connect_plain_microphone(self, deliver: Callable[[EncodedPacket], None]) -> None:
+        """Hand packets of 24 kHz mono s16le from now on to ``deliver``, as ``connect_microphone`` does."""
+
+    def disconnect_microphone(self) -> None:
+        """Stop delivering. A call that is under way in another thread may still arrive."""
+
+    def open_stream(self, tell: Callable[[Note], None]) -> AnswerStream:
+        """Take answers that come faster than they are played; an earlier stream ends.
+
+        ``tell`` is called by any thread, and must not wait.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import pytest
 
 from edge_agent.audio.opus import Application, OpusDecoder, OpusSettings
 from edge_agent.audio.uplink import EncodedPacket, Uplink
-from edge_agent.core.pcm import PERIOD_SAMPLES, SILENCE
+from edge_agent.core.pcm import PERIOD_SAMPLES, SILENCE, MicrophoneForm
 from tests.audio.sounds import PEAK, amplitude, blocks_of, tone
 
 
@@ -118,3 +118,24 @@ def test_a_packet_is_as_long_as_was_asked_for(frame_ms: int, application: Applic
     assert {packet.duration_samples for packet in packets} == {n_samples}
     assert len(decoded(packets)) == len(source)
     assert amplitude(decoded(packets)[9600:], 400) == pytest.approx(PEAK, rel=0.1)
+
+
+def test_plain_packets_hold_the_voice_at_half_the_rate(uplink: Uplink, packets: list[EncodedPacket]) -> None:
+    uplink.connect(packets.append, MicrophoneForm.PLAIN)
+    uplink.open_gate()
+    feed(uplink, tone(400, 0.4))
+    assert [packet.timestamp_samples for packet in packets] == [1920 * n for n in range(10)]
+    pcm = b"".join(packet.payload for packet in packets)
+    assert len(pcm) / 2 == pytest.approx(0.4 * 24_000, abs=100)
+    at_half_the_rate = amplitude(pcm[9600:], 2 * 400)
+    assert at_half_the_rate == pytest.approx(PEAK, rel=0.1)
+
+
+def test_a_session_over_rtp_gets_opus_after_one_that_got_samples(
+    uplink: Uplink, packets: list[EncodedPacket]
+) -> None:
+    uplink.connect(lambda _: None, MicrophoneForm.PLAIN)
+    feed(uplink, SILENCE * 3)
+    uplink.connect(packets.append)
+    feed(uplink, SILENCE * 2)
+    assert len(decoded(packets)) == 2 * len(SILENCE)
