@@ -122,16 +122,19 @@ class Parts:
     ) -> RealtimeSession:
         """Return the session of an epoch by a way, not yet opened."""
         server = self.endpoints[way.endpoint]
+        offered = server.offer.transports
+        transport = way.transport if way.transport in offered else offered[0]
+        endpoint, wishes = server.by(transport)
         sound = _Sound(self.uplink, self.downlink)
         return RealtimeSession(
             epoch,
-            server.endpoint,
-            server.wishes,
+            endpoint,
+            wishes,
             sound,
             post,
             on_wire=on_wire,
             on_malformed=on_malformed,
-            new_transport=TRANSPORTS[way.transport],
+            new_transport=lambda endpoint, _: TRANSPORTS[transport](endpoint, sound),
         )
 
 

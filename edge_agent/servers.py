@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
+import msgspec
 from msgspec import UNSET
 
 from edge_agent.config import schema
@@ -13,16 +15,33 @@ from edge_agent.config.wishes import profile_of, wishes_of
 from edge_agent.core.settings import TurnTaking
 from edge_agent.core.ways import Offer, TransportKind
 from edge_agent.errors import ConfigError
+from edge_agent.protocol.objects import JsonObject
 from edge_agent.protocol.profiles import Profile
 from edge_agent.protocol.session_object import ServerVad, SessionWishes, turn_detection_update
 from edge_agent.session.endpoint import Deadlines, Endpoint, IceServer, Secret
-from edge_agent.session.transport import SoundRoad, Transport
+from edge_agent.session.transport import PlainSoundRoad, SoundRoad, Transport
 from edge_agent.session.webrtc import WebRtcTransport
 
-TRANSPORTS: dict[TransportKind, Callable[[Endpoint, SoundRoad], Transport]] = {
+
+class Road(SoundRoad, PlainSoundRoad, Protocol):
+    """Microphone and loudspeaker, in the form that any transport wants."""
+
+
+def _over_websocket(endpoint: Endpoint, sound: Road) -> Transport:
+    """Imported when it is needed: most devices never do."""
+    from edge_agent.session.websocket import WebSocketTransport
+
+    return WebSocketTransport(endpoint, sound)
+
+
+TRANSPORTS: dict[TransportKind, Callable[[Endpoint, Road], Transport]] = {
     TransportKind.WEBRTC: WebRtcTransport,
+    TransportKind.WEBSOCKET: _over_websocket,
 }
 """What can carry a session."""
+
+PLAIN_SOUND: JsonObject = {"type": "audio/pcm", "rate": 24_000}
+"""What sound is inside of events; 24 kHz is the only rate that servers take."""
 
 PATH_LIMIT_S = 5.0
 """How long WebRTC may look for a path where there is another transport: a conversation is to begin within
@@ -38,6 +57,14 @@ class Server:
     offer: Offer
     secrets: tuple[str, ...]
     """Its keys, which must never be seen."""
+
+    def by(self, transport: TransportKind) -> tuple[Endpoint, SessionWishes]:
+        """Return endpoint and wishes as they are over ``transport``."""
+        if transport is TransportKind.WEBRTC:
+            return self.endpoint, self.wishes
+        profile = replace(self.endpoint.profile, wrapped_events=False)
+        wishes = msgspec.structs.replace(self.wishes, input_format=PLAIN_SOUND, output_format=PLAIN_SOUND)
+        return replace(self.endpoint, profile=profile), wishes
 
     @property
     def turn_taking(self) -> TurnTaking:
@@ -60,7 +87,7 @@ def _server(config: schema.Config, chosen: schema.Endpoint) -> Server:
     endpoint = _endpoint(chosen, profile)
     offer = Offer(
         chosen.name,
-        transports_of(chosen),
+        transports_of(chosen, profile),
         is_paid=profile.needs_key,
         announcement=chosen.announcement,
     )
@@ -75,10 +102,11 @@ def _server(config: schema.Config, chosen: schema.Endpoint) -> Server:
     )
 
 
-def transports_of(chosen: schema.Endpoint) -> tuple[TransportKind, ...]:
+def transports_of(chosen: schema.Endpoint, profile: Profile) -> tuple[TransportKind, ...]:
     """Return what may carry sessions with an endpoint, in the order of preference. Raises ConfigError."""
     wished = tuple(TransportKind) if chosen.transport == "auto" else (TransportKind(chosen.transport),)
-    possible = tuple(kind for kind in wished if kind in TRANSPORTS)
+    impossible = {TransportKind.WEBSOCKET} if profile.websocket_path is None else set()
+    possible = tuple(kind for kind in wished if kind not in impossible)
     if not possible:
         raise ConfigError(
             f"endpoint {chosen.name}: transport: expected auto or webrtc, got {chosen.transport}, "

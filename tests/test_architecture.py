@@ -95,6 +95,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "scipy": ("bench/",),
     "systemd": ("journal.py", "supervision.py"),
     "webrtcvad": ("server/",),
+    "websockets": ("session/websocket_connection.py",),
     "yaml": ("config/",),
 }
 """Where each library that is not Python's own may be imported; ``ctypes`` stands for the C libraries behind

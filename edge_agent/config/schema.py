@@ -176,6 +176,12 @@ class ProfileOverrides(_Section, frozen=True):
     wrapped_events: Annotated[
         bool | None, Meta(description="Whether events arrive in wrappers and in pieces.")
     ] = None
+    websocket_path: Annotated[
+        HttpPath | None, Meta(description="Where a WebSocket is opened: a path, or a whole https:// URL.")
+    ] = None
+    websocket_query: Annotated[
+        dict[str, Text] | None, Meta(description="Query of the WebSocket; {model} stands for the model.")
+    ] = None
 
 
 class Endpoint(_Section, frozen=True):

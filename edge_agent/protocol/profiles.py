@@ -56,7 +56,9 @@ class Profile:
     ``session.update`` after ``session.created``. ``max_session_s`` is how long a session lives when the
     server does not say, None for no known limit. ``takes_manual_turns`` is False where the input buffer
     can't be cleared and committed, so that push-to-talk can only open and close the microphone.
-    ``wrapped_events`` is True where events arrive in wrappers and pieces: see fragments.py.
+    ``wrapped_events`` is True where events arrive in wrappers and pieces: see fragments.py; over a WebSocket
+    they never do. ``websocket_path`` and ``websocket_query`` are like those of calls, None where a session
+    can't be held over a WebSocket.
     """
 
     handshake: Handshake = Handshake.MULTIPART
@@ -75,6 +77,8 @@ class Profile:
     needs_key: bool = True
     takes_manual_turns: bool = True
     wrapped_events: bool = False
+    websocket_path: str | None = "/v1/realtime"
+    websocket_query: Mapping[str, str] = field(default_factory=lambda: {"model": "{model}"})
 
 
 PROFILES: Mapping[str, Profile] = MappingProxyType(
@@ -88,6 +92,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             auth_header="api-key",
             auth_scheme="",
             max_session_s=OPENAI_MAX_SESSION_S,
+            websocket_path="/openai/v1/realtime",
         ),
         "azure-preview": Profile(
             handshake=Handshake.RAW_SDP,
@@ -101,6 +106,8 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             hangup=Hangup.NONE,
             dialect=Dialect.BETA,
             max_session_s=OPENAI_MAX_SESSION_S,
+            websocket_path="/openai/realtime",
+            websocket_query={"api-version": "2025-04-01-preview", "deployment": "{model}"},
         ),
         "huggingface": Profile(
             handshake=Handshake.RAW_SDP,

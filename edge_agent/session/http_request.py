@@ -207,7 +207,7 @@ def _serialized(wire: h11.Connection, request: Request, target: _Target) -> byte
 
 async def _connected(target: _Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Raises what ``exchange`` raises for lookup, connection and TLS."""
-    context = await in_daemon_thread("trust-store", _new_tls_context) if target.is_tls else None
+    context = await in_daemon_thread("trust-store", new_tls_context) if target.is_tls else None
     with ExitStack() as on_failure:
         connection = await connect(target.host, target.port)
         on_failure.callback(connection.close)
@@ -222,8 +222,11 @@ async def _connected(target: _Target) -> tuple[asyncio.StreamReader, asyncio.Str
         return streams
 
 
-def _new_tls_context() -> ssl.SSLContext:
-    """Made anew each time: a session needs it a second, and a renewed list of authorities counts at once."""
+def new_tls_context() -> ssl.SSLContext:
+    """Return what trusts the system's authorities.
+
+    Made anew each time: a session needs it a second, and a renewed list of authorities counts at once.
+    """
     context = ssl.create_default_context(capath=_authorities_folder())
     context.set_alpn_protocols(["http/1.1"])  # RFC 7301 section 6
     return context

@@ -10,34 +10,27 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
-import ssl
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPMethod
-from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from edge_agent import __version__
 from edge_agent.core.faults import Fault, FaultKind
 from edge_agent.errors import SignalingError
 from edge_agent.protocol.objects import JsonObject
 from edge_agent.protocol.profiles import Handshake, Hangup, TokenStyle
-from edge_agent.session import clock
+from edge_agent.session.connection_faults import fault_of_exception
 from edge_agent.session.endpoint import Endpoint
+from edge_agent.session.endpoint_request import check_is_secure, key_header, key_of, own_headers, url_of
 from edge_agent.session.http_answers import (
     Reply,
     call_id_of_location,
-    fault_of_certificate,
     fault_of_status,
-    is_header_value,
-    is_secure_or_local,
     sdp_of_answer,
-    shown,
     token_of_answer,
 )
 from edge_agent.session.http_request import NotHttp, Request, Response, exchange
-from edge_agent.session.tcp_connection import NameNotResolved, NotConnected
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +80,7 @@ class Signaling:
         logger.debug("> token request")
         reply = await self._exchange(
             HTTPMethod.POST,
-            self._url(path, self._profile.token_query),
+            url_of(self._endpoint, path, self._profile.token_query),
             _Body("application/json", content),
             step="token request",
         )
@@ -97,7 +90,7 @@ class Signaling:
 
     async def call(self, offer_sdp: str, session: JsonObject) -> Answer:
         """Send the offer, return the answer. Raises SignalingError."""
-        url = self._url(self._profile.calls_path, self._profile.calls_query)
+        url = url_of(self._endpoint, self._profile.calls_path, self._profile.calls_query)
         reply = await self._exchange(HTTPMethod.POST, url, self._call_body(offer_sdp, session), step="call")
         location = reply.headers.get("Location")
         self._farewell = self._farewell_for(url, location)
@@ -136,14 +129,6 @@ class Signaling:
                 }
                 return _multipart(parts)
 
-    def _url(self, path: str, query: Mapping[str, str]) -> str:
-        """Return ``path`` below the endpoint's address, or ``path`` itself if it is a whole URL."""
-        url = path if "://" in path else self._endpoint.base_url.rstrip("/") + path
-        filled = {key: value.replace("{model}", self._endpoint.model or "") for key, value in query.items()}
-        parts = urlsplit(url)
-        joined = "&".join(part for part in (parts.query, urlencode(filled, safe="/")) if part)
-        return urlunsplit(parts._replace(query=joined))
-
     def _farewell_for(self, call_url: str, location: str | None) -> tuple[HTTPMethod, str] | None:
         """Work out how to hang up. A Location at another server is not trusted with the key."""
         if location is None or call_id_of_location(location) is None or self._profile.hangup is Hangup.NONE:
@@ -157,29 +142,22 @@ class Signaling:
 
     def _headers(self, content_type: str | None, *, prefer_key: bool) -> dict[str, str]:
         """Make the headers of one request. Raises SignalingError if there is no usable key."""
-        headers = {"User-Agent": f"edge-agent/{__version__}", "Accept-Encoding": "identity"}
-        headers |= self._endpoint.extra_headers
+        headers = own_headers(self._endpoint)
         if content_type is not None:
             headers["Content-Type"] = content_type
         has_key = self._endpoint.key is not None
         if self._token is not None and not (prefer_key and has_key):
             headers["Authorization"] = f"Bearer {self._token}"
-        elif self._endpoint.key is not None:
-            key = self._endpoint.key().strip()
-            if not is_header_value(key):
-                raise _unfit(f"the key of endpoint {self._endpoint.name} is empty or holds odd characters")
+        elif (key := key_of(self._endpoint)) is not None:
             self._secrets = tuple({*self._secrets, key})
-            headers[self._profile.auth_header] = f"{self._profile.auth_scheme} {key}".strip()
-        elif self._profile.needs_key:
-            raise _unfit(f"endpoint {self._endpoint.name} needs an API key and there is none")
+            headers |= key_header(self._endpoint, key)
         return headers
 
     async def _exchange(
         self, method: HTTPMethod, url: str, body: _Body | None, *, step: str, prefer_key: bool = False
     ) -> Reply:
         """Make one bounded exchange and return the 2xx answer. Raises SignalingError for anything else."""
-        if not is_secure_or_local(url):
-            raise _unfit(f"{shown(url)} is neither https nor http to this machine: the key is not sent there")
+        check_is_secure(url)
         headers = self._headers(body.content_type if body else None, prefer_key=prefer_key)
         limit_s = self._endpoint.deadlines.http_s
         server = urlsplit(url).hostname or self._server
@@ -191,7 +169,7 @@ class Signaling:
             message = f"{server} did not answer the {step} within {limit_s:g} s"
             raise _signaling(FaultKind.TIMEOUT, message) from None
         except (NotHttp, OSError, ValueError) as error:
-            raise SignalingError(_fault_of_exception(error, server, step)) from error
+            raise SignalingError(fault_of_exception(error, server, step)) from error
         if not reply.is_success:
             raise SignalingError(fault_of_status(reply, step=step, server=server, secrets=self._secrets))
         return reply
@@ -222,31 +200,6 @@ async def _read_up_to(response: Response, limit_bytes: int) -> tuple[bytes, bool
     return bytes(content), True
 
 
-def _fault_of_exception(error: Exception, server: str, step: str) -> Fault:
-    """Put what an exchange raises into words and fields. Its own text is not for people and is not used."""
-    match error:
-        case ssl.SSLCertVerificationError():
-            return fault_of_certificate(error, server=server, clock_is_set=clock.is_set())
-        case ssl.SSLError():
-            reason = shown(error.reason or "no reason given")
-            message = f"no TLS connection to {server}: {reason}; does it speak TLS at this port?"
-            return Fault(FaultKind.TLS, message)
-        case NameNotResolved():
-            message = f"the name {server} could not be resolved; is this machine online, and the url right?"
-            return Fault(FaultKind.NETWORK, message)
-        case NotConnected():
-            why = os.strerror(error.errno) if error.errno else shown(error.strerror or "failed")
-            message = f"no connection to {server}: {why}; does the server run, and is the url right?"
-            return Fault(FaultKind.NETWORK, message)
-        case NotHttp():
-            message = f"what {server} answered to the {step} is not HTTP; is the url's port right?"
-            return Fault(FaultKind.BAD_ANSWER, message)
-        case ValueError():
-            return Fault(FaultKind.SETUP_REFUSED, f"the URL or a header for the {step} can't be used")
-        case _:
-            return Fault(FaultKind.NETWORK, f"{server} cut the connection during the {step}")
-
-
 def _multipart(parts: Mapping[str, _Body]) -> _Body:
     """Put ``parts`` together as form data (RFC 7578): each with a type of its own, none with a file name."""
     boundary = uuid.uuid4().hex
@@ -271,8 +224,3 @@ def _json_bytes(value: JsonObject) -> bytes:
 
 def _signaling(kind: FaultKind, message: str) -> SignalingError:
     return SignalingError(Fault(kind, message))
-
-
-def _unfit(message: str) -> SignalingError:
-    """Our own settings make the attempt pointless: only a person can mend that."""
-    return _signaling(FaultKind.SETUP_REFUSED, message)

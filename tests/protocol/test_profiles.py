@@ -23,7 +23,7 @@ def test_a_token_is_asked_for_somewhere_or_not_at_all(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_paths_are_below_the_address_or_whole_https_urls(name: str) -> None:
     profile = PROFILES[name]
-    for path in filter(None, (profile.calls_path, profile.token_path)):
+    for path in filter(None, (profile.calls_path, profile.token_path, profile.websocket_path)):
         assert path.startswith(("/", "https://"))
         assert "?" not in path
 
@@ -47,6 +47,18 @@ def test_what_each_provider_does_differently() -> None:
         "speaches": (Handshake.RAW_SDP, TokenStyle.NONE, Hangup.NONE, Dialect.BETA, False),
         "local": (Handshake.MULTIPART, TokenStyle.NONE, Hangup.POST_HANGUP, Dialect.GA, False),
         "custom": (Handshake.MULTIPART, TokenStyle.NONE, Hangup.POST_HANGUP, Dialect.GA, True),
+    }
+
+
+def test_where_each_provider_takes_a_websocket() -> None:
+    model = {"model": "{model}"}
+    assert {name: (p.websocket_path, dict(p.websocket_query)) for name, p in PROFILES.items()} == {
+        **dict.fromkeys(NAMES, ("/v1/realtime", model)),
+        "azure": ("/openai/v1/realtime", model),
+        "azure-preview": (
+            "/openai/realtime",
+            {"api-version": "2025-04-01-preview", "deployment": "{model}"},
+        ),
     }
 
 
