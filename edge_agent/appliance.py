@@ -61,6 +61,7 @@ from edge_agent.core.events import (
     EchoMeasured,
     Event,
     LinkDown,
+    MicrophoneCaughtUp,
     MuteRequested,
     RawEventRequested,
     ServerSaid,
@@ -199,6 +200,9 @@ class Appliance:
         cleanup.push_async_callback(self._control.close)
 
     def _start_threads(self, cleanup: contextlib.AsyncExitStack) -> None:
+        self._parts.uplink.tell_caught_up_to(
+            partial(self._from_thread(self._runner.post), MicrophoneCaughtUp())
+        )
         if self._starts_muted:
             self._capture.set_enabled(False)
             self._runner.post(MuteRequested(True))
@@ -295,8 +299,8 @@ class Appliance:
                 self._playback.flush(ON_ITS_WAY_S)
             case PlaySound(sound=sound):
                 self._playback.play_over(sound_of(sound))
-            case SetUplink(open=is_open):
-                self._parts.uplink.open_gate() if is_open else self._parts.uplink.close_gate()
+            case SetUplink(gate=gate, since=since):
+                self._parts.uplink.set_gate(gate, since)
             case SetCapture(open=is_open):
                 self._capture.set_enabled(is_open)
             case SetVolume(percent=percent):

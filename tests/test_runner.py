@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from edge_agent.core import events as happened
-from edge_agent.core.commands import CloseLink, Command, FlushPlayout, OpenLink, SetUplink
+from edge_agent.core.commands import CloseLink, Command, FlushPlayout, Gate, OpenLink, SetUplink
 from edge_agent.core.events import Event
 from edge_agent.core.faults import Fault, FaultKind
 from edge_agent.core.status import AgentState, Status
@@ -37,7 +37,7 @@ class FakeDecider:
         return self.deadline
 
     def start(self, now: float) -> list[Command]:
-        return [SetUplink(False), OpenLink(1)]
+        return [SetUplink(Gate.CLOSED), OpenLink(1)]
 
     def stop(self, now: float) -> list[Command]:
         self.stopped = True
@@ -96,21 +96,21 @@ async def test_the_first_commands_are_carried_out_and_the_first_state_is_shown()
     bench = Bench()
     async with bench.running():
         await until(lambda: bool(bench.shown))
-    assert bench.commands == [SetUplink(False), OpenLink(1)]
+    assert bench.commands == [SetUplink(Gate.CLOSED), OpenLink(1)]
     assert bench.shown == [AgentState.CONNECTING]
 
 
 async def test_events_are_handled_in_order_and_their_commands_carried_out_in_order() -> None:
     bench = Bench()
     bench.decider.reactions = {
-        mute(0): ([SetUplink(True), FlushPlayout()], AgentState.READY),
-        mute(1): ([SetUplink(False)], AgentState.READY),
+        mute(0): ([SetUplink(Gate.OPEN), FlushPlayout()], AgentState.READY),
+        mute(1): ([SetUplink(Gate.CLOSED)], AgentState.READY),
     }
     async with bench.running():
         bench.runner.post(mute(0))
         bench.runner.post(mute(1))
         await until(lambda: len(bench.decider.handled) == 2)
-    assert bench.commands[2:] == [SetUplink(True), FlushPlayout(), SetUplink(False)]
+    assert bench.commands[2:] == [SetUplink(Gate.OPEN), FlushPlayout(), SetUplink(Gate.CLOSED)]
     assert [event for event, _ in bench.decider.handled] == [mute(0), mute(1)]
     assert bench.observed == [mute(0), mute(1)]
 

@@ -1,19 +1,31 @@
-"""From the microphone's blocks to the packets of a session: the gate, the encoder and the sample clock."""
+"""From the microphone's blocks to the packets of a session: the gate, the encoder and the sample clock.
+
+What is said while no session can hear it is held for a while, and sent when one can.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_agent.audio.encoding import Encoder, OpusPackets, PlainPackets
 from edge_agent.audio.opus import OpusSettings
+from edge_agent.core.commands import Gate
 from edge_agent.core.pcm import PERIOD_SAMPLES, SILENCE, MicrophoneForm
+from edge_agent.core.preroll import Preroll
+
+PREROLL_S = 10.0
+"""How much is held by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedPacket:
-    """One packet; ``timestamp_samples`` counts at 48 kHz since the start and never goes back."""
+    """One packet; ``timestamp_samples`` counts at 48 kHz since the start and never goes back.
+
+    It counts what was sent, which is what was captured but for what was held back, or told late.
+    """
 
     payload: bytes
     timestamp_samples: int
@@ -21,19 +33,23 @@ class EncodedPacket:
 
 
 class Uplink:
-    """Encodes while a session is connected; a closed gate sends silence, so that RTP goes on.
+    """Encodes while a session is connected; a gate that is not open sends silence, so that RTP goes on.
 
-    ``feed`` and ``skip`` belong to the capture thread, the rest to any thread. Raises OpusError if libopus is
-    missing. The gate is closed at first.
+    While the gate is open or holds, the newest ``preroll_s`` of the microphone are kept; a closed one forgets
+    them. ``feed`` and ``skip`` belong to the capture thread, the rest to any thread. Raises OpusError if
+    libopus is missing. The gate is closed at first.
     """
 
-    def __init__(self, settings: OpusSettings) -> None:
+    def __init__(self, settings: OpusSettings, preroll_s: float = PREROLL_S) -> None:
         self._opus = OpusPackets(settings)
         self._encoder: Encoder = self._opus
         self._lock = threading.Lock()
         self._deliver: Callable[[EncodedPacket], None] | None = None
-        self._gate_is_open = False
+        self._gate = Gate.CLOSED
+        self._preroll = Preroll(preroll_s)
+        self._on_caught_up: Callable[[], None] = _nobody
         self._clock_samples = 0
+        self._sent_samples = 0
         self._pending: list[bytes] = []
 
     @property
@@ -44,7 +60,7 @@ class Uplink:
     @property
     def gate_is_open(self) -> bool:
         """Whether the microphone is heard, if a session is connected."""
-        return self._gate_is_open
+        return self._gate is Gate.OPEN
 
     @property
     def clock_samples(self) -> int:
@@ -66,33 +82,64 @@ class Uplink:
         with self._lock:
             self._deliver = None
 
-    def open_gate(self) -> None:
-        """Let the microphone through, from the next block on."""
-        self._gate_is_open = True
+    def tell_caught_up_to(self, on_caught_up: Callable[[], None]) -> None:
+        """Call ``on_caught_up`` in the capture thread each time that all of a ``since`` has been sent."""
+        self._on_caught_up = on_caught_up
 
-    def close_gate(self) -> None:
-        """Send silence in place of the microphone, from the next block on."""
-        self._gate_is_open = False
+    def set_gate(self, gate: Gate, since: float | None = None) -> None:
+        """Open, hold or close, from the next block on.
+
+        With ``since`` (monotonic seconds) an open gate first sends what was heard from then on and is still
+        held, without its silences and a little faster than it was said.
+        """
+        with self._lock:
+            self._gate = gate
+            match gate:
+                case Gate.CLOSED:
+                    self._preroll.clear()
+                case Gate.HOLDING:
+                    self._preroll.stop()
+                case Gate.OPEN if since is not None:
+                    self._preroll.recall(time.monotonic() - since)
 
     def feed(self, block: bytes) -> None:
         """Take one period of the microphone."""
         with self._lock:
+            was_behind = self._preroll.is_behind
             self._clock_samples += PERIOD_SAMPLES
-            if self._deliver is None:
-                return
-            self._pending.append(block if self._gate_is_open else SILENCE)
-            if len(self._pending) == self._encoder.packet_periods:
-                self._send(self._deliver)
+            for each in self._heard(block):
+                self._sent_samples += PERIOD_SAMPLES
+                if self._deliver is not None:
+                    self._encode(each, self._deliver)
+            has_caught_up = was_behind and not self._preroll.is_behind
+        if has_caught_up:
+            self._on_caught_up()
 
     def skip(self, samples: int) -> None:
         """Advance the sample clock over sound that was lost or never captured."""
         with self._lock:
             self._clock_samples += max(0, samples)
+            self._sent_samples += max(0, samples)
             self._pending.clear()
 
-    def _send(self, deliver: Callable[[EncodedPacket], None]) -> None:
+    def _heard(self, block: bytes) -> list[bytes]:
+        """Return what the session hears now, which is not always what the microphone hears."""
+        if self._gate is Gate.OPEN and self._deliver is not None:
+            return self._preroll.take(block)
+        if self._gate is not Gate.CLOSED:
+            self._preroll.hold(block)
+        return [SILENCE]
+
+    def _encode(self, block: bytes, deliver: Callable[[EncodedPacket], None]) -> None:
+        self._pending.append(block)
+        if len(self._pending) < self._encoder.packet_periods:
+            return
         payload = self._encoder.encode(b"".join(self._pending))
         self._pending.clear()
         if payload:
             packet_samples = self._encoder.packet_periods * PERIOD_SAMPLES
-            deliver(EncodedPacket(payload, self._clock_samples - packet_samples, packet_samples))
+            deliver(EncodedPacket(payload, self._sent_samples - packet_samples, packet_samples))
+
+
+def _nobody() -> None:
+    return None

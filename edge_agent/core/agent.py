@@ -14,6 +14,7 @@ from edge_agent.core.buttons import Buttons, Intent
 from edge_agent.core.commands import (
     Command,
     FlushPlayout,
+    Gate,
     HandOver,
     MeasureEcho,
     Send,
@@ -27,10 +28,14 @@ from edge_agent.core.dialogue import Dialogue, Reply
 from edge_agent.core.faults import Fault, FaultKind, fault_in, is_benign
 from edge_agent.core.link import UNANSWERED_LIMIT, Link
 from edge_agent.core.settings import AgentSettings, TurnTaking
-from edge_agent.core.status import AgentState, Facts, LinkPhase, Status, state_of
+from edge_agent.core.status import AgentState, Facts, LinkPhase, Status, Turn, state_of
 from edge_agent.core.volume import STEP_PERCENT
 from edge_agent.protocol import client_events as ask
 from edge_agent.protocol import server_events as said
+
+UNNOTICED_S = 0.7
+"""So late a server may notice that somebody speaks: its detection takes some tenths of a second, the way
+there and back some more. A session that takes over hears so much of what was said before."""
 
 
 class Agent:
@@ -46,7 +51,9 @@ class Agent:
         self._buttons = Buttons(settings.buttons)
         self._lost_devices: set[happened.Device] = set()
         self._is_muted = False
-        self._uplink_is_open: bool | None = None
+        self._gate: Gate | None = None
+        self._unheard_since = 0.0
+        self._is_catching_up = False
         self._explained: AgentState | None = None
         self._cause = "start"
 
@@ -70,6 +77,7 @@ class Agent:
 
     def start(self, now: float) -> list[Command]:
         """Open the link."""
+        self._unheard_since = now
         return self._settled(self._because("start", self._link.start(now)), now)
 
     def stop(self, now: float) -> list[Command]:
@@ -106,6 +114,9 @@ class Agent:
             case happened.SoundEnded():
                 self._dialogue.sound_ended(now)
                 return []
+            case happened.MicrophoneCaughtUp():
+                self._is_catching_up = False
+                return []
             case happened.EchoMeasured(likeness=likeness):
                 return self._say(self._dialogue.echo_measured(likeness, now))
             case happened.WakeWordHeard() | happened.VoiceHeard():
@@ -137,8 +148,9 @@ class Agent:
 
     def _take_over(self, now: float) -> list[Command]:
         """Begin to talk on the session that has just become the current one."""
+        held = self._hold(self._unheard_since)
         prepared = self._say(self._dialogue.session_opened(self._turns, now))
-        return [*prepared, HandOver(self._link.epoch)]
+        return [*held, *prepared, HandOver(self._link.epoch)]
 
     @property
     def _turns(self) -> TurnTaking:
@@ -172,7 +184,9 @@ class Agent:
             self._link.saw_context(event.response.usage.input_tokens, now)
         fault = fault_in(event)
         if fault is None:
-            return self._say(self._dialogue.server_said(event, now))
+            replies = self._say(self._dialogue.server_said(event, now))
+            self._note_what_is_heard(now)
+            return replies
         session_id = self._link.session_id
         closing = self._link.trouble(fault, now)
         if closing:
@@ -218,7 +232,7 @@ class Agent:
     def _obey_one(self, intent: Intent, now: float) -> list[Command]:
         match intent:
             case Intent.TALK:
-                can_talk = self._link.is_up and not self._is_muted
+                can_talk = (self._link.is_up or self._link.is_coming) and not self._is_muted
                 return self._say(self._dialogue.talk(now)) if can_talk else []
             case Intent.TALK_END:
                 return self._say(self._dialogue.end_talk(now))
@@ -264,7 +278,9 @@ class Agent:
 
     def _settled(self, commands: list[Command], now: float) -> list[Command]:
         """Add what follows from the facts whatever has happened."""
-        return self._with_gate([*commands, *self._because("renewal", self._renew(now))])
+        settled = self._with_gate([*commands, *self._because("renewal", self._renew(now))])
+        self._dialogue.set_late(self._is_catching_up or not self._link.is_up, now)
+        return settled
 
     def _renew(self, now: float) -> list[Command]:
         """Open a successor of the session, or let it take over, if this is a moment for it."""
@@ -272,17 +288,42 @@ class Agent:
         if not (is_idle and self._link.has_ready_successor):
             return self._link.renew(now, is_idle=is_idle)
         former_id = self._link.session_id
+        held = self._hold(now - UNNOTICED_S)
         handed_over = self._link.hand_over(now)
         prepared = self._say(self._dialogue.session_renewed(self._turns))
-        return [*prepared, *handed_over, reports.session_renewed(self._link.session_id, former_id)]
+        return [*held, *prepared, *handed_over, reports.session_renewed(self._link.session_id, former_id)]
+
+    def _hold(self, since: float) -> list[Command]:
+        """Keep what the microphone hears for the session that takes over; that is to hear all ``since``."""
+        self._unheard_since = since
+        if self._gate is not Gate.OPEN:
+            return []
+        self._gate = Gate.HOLDING
+        return [SetUplink(Gate.HOLDING)]
 
     def _with_gate(self, commands: list[Command]) -> list[Command]:
         """Add the microphone gate's new position, if it has one: it closes before all else and opens last."""
-        is_open = self._link.is_up and not self._is_muted and self._dialogue.wants_sound
-        if is_open == self._uplink_is_open:
+        gate, former = self._wanted_gate, self._gate
+        if gate is former:
             return commands
-        self._uplink_is_open = is_open
-        return [*commands, SetUplink(True)] if is_open else [SetUplink(False), *commands]
+        self._gate = gate
+        self._is_catching_up = gate is Gate.OPEN and former is Gate.HOLDING
+        if gate is Gate.OPEN:
+            return [*commands, SetUplink(gate, self._unheard_since if self._is_catching_up else None)]
+        return [SetUplink(gate), *commands]
+
+    @property
+    def _wanted_gate(self) -> Gate:
+        if self._is_muted or not self._dialogue.wants_sound:
+            return Gate.CLOSED
+        if self._link.is_up:
+            return Gate.OPEN
+        return Gate.HOLDING if self._link.is_coming else Gate.CLOSED
+
+    def _note_what_is_heard(self, now: float) -> None:
+        """A server that speaks while it is nobody's turn but its own has heard all that was said before."""
+        if self._dialogue.turn in (Turn.NOBODY, Turn.AGENT):
+            self._unheard_since = now - UNNOTICED_S
 
     def _say(self, replies: Iterable[Reply]) -> list[Command]:
         """Turn replies into commands; what was meant for a server is dropped when there is no session."""

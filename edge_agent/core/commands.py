@@ -48,11 +48,24 @@ class FlushPlayout:
     """Stop the loudspeaker now: all that is queued is dropped, the device's own buffer included."""
 
 
+class Gate(enum.Enum):
+    """Where the microphone's sound goes."""
+
+    CLOSED = "closed"  # nowhere
+    HOLDING = "holding"  # into the device's memory, for a while
+    OPEN = "open"  # to the session, and into the memory
+
+
 @dataclass(frozen=True, slots=True)
 class SetUplink:
-    """Open or close the microphone gate. Closed: silence is sent, the device stays open."""
+    """Set the microphone's gate. Unless it is open silence is sent; the device itself stays open.
 
-    open: bool
+    With ``since`` (monotonic seconds) an open gate first sends what was heard from then on and is held, and
+    MicrophoneCaughtUp tells when that is done. A closed gate forgets what was held.
+    """
+
+    gate: Gate
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

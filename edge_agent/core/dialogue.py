@@ -109,10 +109,14 @@ class Dialogue:
         return [*self._talk.link_up(turns)]
 
     def session_ended(self, now: float) -> list[Reply]:
-        """The session is over, and nothing of it crosses over: what it said last is not played to its end."""
+        """The session is over, and nothing of it crosses over: what it said last is not played to its end.
+
+        Who holds the talk button goes on: what is said meanwhile is held for the next session.
+        """
         self._conversation.cut_off(now)
         self._begin_anew(now)
-        self._talk.forget()
+        if self._talk.is_held and self._turns.takes_manual_turns:
+            self._conversation.person_spoke(now)
         return [FlushPlayout()]
 
     def _begin_anew(self, last_activity_at: float) -> None:
@@ -250,9 +254,14 @@ class Dialogue:
         events = self._talk.tick(now)
         if was_held and not self._talk.is_held and self._turns.takes_manual_turns:
             self._conversation.person_stopped(now)
+        if any(isinstance(event, ask.ResponseCreate) for event in events):
             self._request.sent()
             self._conversation.expect_answer(now)
         return [*events]
+
+    def set_late(self, is_late: bool, now: float) -> None:
+        """Say whether the server hears what is said later than that, or not yet."""
+        self._talk.set_late(is_late, now)
 
     def toggle_conversation(self, now: float) -> list[Reply]:
         """Start or end a conversation; an answer is stopped either way."""

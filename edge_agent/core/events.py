@@ -64,6 +64,11 @@ class SoundEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class MicrophoneCaughtUp:
+    """All that was held of the microphone's sound has been sent; the server hears what is said now."""
+
+
+@dataclass(frozen=True, slots=True)
 class EchoMeasured:
     """The microphone's sound was compared with the loudspeaker's, as MeasureEcho asked.
 
@@ -148,6 +153,7 @@ Event = (
     | ServerSaid
     | SoundStarted
     | SoundEnded
+    | MicrophoneCaughtUp
     | EchoMeasured
     | WakeWordHeard
     | VoiceHeard

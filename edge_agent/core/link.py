@@ -191,6 +191,11 @@ class Link:
         """Whether there is a session to talk on."""
         return self.state is LinkState.UP
 
+    @property
+    def is_coming(self) -> bool:
+        """Whether there is no session to talk on, but may be one soon."""
+        return self.state in (LinkState.CONNECTING, LinkState.WAITING)
+
     def is_current(self, epoch: int) -> bool:
         """Whether ``epoch`` is the session that is open or being opened."""
         return epoch == self.epoch and self.state in _HAS_SESSION

@@ -32,6 +32,8 @@ def cause_of(event: happened.Event) -> str:
             return "sound"
         case happened.SoundEnded():
             return "end of sound"
+        case happened.MicrophoneCaughtUp():
+            return "microphone"
         case happened.EchoMeasured():
             return "echo"
         case happened.WakeWordHeard():

@@ -23,6 +23,11 @@ LONGEST_TALK_S = 120.0
 """A longer press is a stuck button, or something that leans on it: it must not keep the microphone open."""
 
 
+LATE_LIMIT_S = 20.0
+"""So long after the release what was said may still be on its way, because there was no session to say it to:
+ten seconds for that to come, ten to tell it. Nobody waits longer for an answer."""
+
+
 class TalkState(enum.Enum):
     """Who opens the microphone now."""
 
@@ -61,6 +66,8 @@ class Talk:
         self._talk_since = 0.0
         self._pressed_at = 0.0
         self._tail_until = 0.0
+        self._released_at = 0.0
+        self._is_late = False
 
     @property
     def wants_sound(self) -> bool:
@@ -80,7 +87,7 @@ class Talk:
     def next_deadline(self) -> float | None:
         """When :meth:`tick` has something to do, or None."""
         if self.state is TalkState.TAIL:
-            return self._tail_until
+            return self._released_at + LATE_LIMIT_S if self._is_late else self._tail_until
         return self._talk_since + LONGEST_TALK_S if self.state is TalkState.HELD else None
 
     def link_up(self, turns: TurnTaking) -> list[ClientEvent]:
@@ -89,7 +96,14 @@ class Talk:
         ``turns`` holds until the next session.
         """
         self._turns = turns
-        return [] if self._resting is TalkState.OPEN else self._detection(on=False)
+        is_open = self._resting is TalkState.OPEN and not self.is_held
+        return [] if is_open else self._detection(on=False)
+
+    def set_late(self, is_late: bool, now: float) -> None:
+        """Say whether the server hears what is said later than that, or not yet; handing over waits."""
+        if self._is_late and not is_late:
+            self._tail_until = max(self._tail_until, now + TALK_TAIL_S)
+        self._is_late = is_late
 
     def toggle_conversation(self) -> list[ClientEvent]:
         """Start or end a conversation; nothing outside button mode or where the server can't detect turns.
@@ -129,6 +143,7 @@ class Talk:
         if now - self._talk_since < LEAST_TALK_S:
             return self.forget()
         self._set_state(TalkState.TAIL)
+        self._released_at = now
         self._tail_until = now + TALK_TAIL_S
         return []
 
@@ -148,10 +163,15 @@ class Talk:
         return [*self._clear(), *self._rest()]
 
     def tick(self, now: float) -> list[ClientEvent]:
-        """Hand the utterance over when the tail is through, or it has grown too long; nothing before."""
+        """Hand the utterance over when the tail is through, or it has grown too long; nothing before.
+
+        One that nobody could hear until then is forgotten.
+        """
         deadline = self.next_deadline()
         if deadline is None or now < deadline:
             return []
+        if self._is_late:
+            return self.forget()
         self._set_state(self._resting)
         if not self._turns.takes_manual_turns:
             return []

@@ -16,7 +16,7 @@ from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.level import FLOOR_DBFS
 from edge_agent.audio.opus import OpusDecoder, OpusSettings
 from edge_agent.audio.uplink import EncodedPacket, Uplink
-from edge_agent.core.commands import Listening
+from edge_agent.core.commands import Gate, Listening
 from edge_agent.core.events import Device, DeviceBack, DeviceLost, Event, VoiceHeard
 from edge_agent.core.likeness import ECHO_LIKENESS
 from edge_agent.core.pcm import PERIOD_SAMPLES, SILENCE
@@ -114,7 +114,7 @@ def decoded(packets: list[EncodedPacket]) -> bytes:
 
 def test_what_the_microphone_hears_reaches_the_session(bench: Bench) -> None:
     bench.uplink.connect(bench.packets.append)
-    bench.uplink.open_gate()
+    bench.uplink.set_gate(Gate.OPEN)
     bench.microphone.hear(blocks_of(tone(400, 0.4)))
     bench.start()
     wait_until(lambda: len(bench.packets) >= 21, "0.4 s of packets")
@@ -129,7 +129,7 @@ def test_the_level_is_the_microphones_even_behind_a_closed_gate(bench: Bench) ->
 
 
 def test_a_voice_through_the_open_gate_is_dated(bench: Bench) -> None:
-    bench.uplink.open_gate()
+    bench.uplink.set_gate(Gate.OPEN)
     began_s = time.monotonic()
     bench.start()
     assert bench.capture.last_voice_at is None
@@ -184,7 +184,7 @@ def test_a_missing_device_is_not_tried_all_the_time(bench: Bench, monkeypatch: p
 @pytest.mark.parametrize("absent", ["muted", "unplugged"])
 def test_without_a_microphone_the_session_hears_silence_on_the_same_clock(bench: Bench, absent: str) -> None:
     bench.uplink.connect(bench.packets.append)
-    bench.uplink.open_gate()
+    bench.uplink.set_gate(Gate.OPEN)
     bench.start()
     if absent == "muted":
         bench.capture.set_enabled(False)
@@ -252,7 +252,7 @@ def test_a_person_who_talks_while_the_loudspeaker_does_is_no_echo(bench: Bench) 
 
 def test_each_period_tells_of_voice_and_loudspeaker(bench: Bench) -> None:
     loud = tone(400, 0.01)
-    bench.uplink.open_gate()
+    bench.uplink.set_gate(Gate.OPEN)
     bench.hear_while_played(heard=[loud, SILENCE, loud, SILENCE], played=[SILENCE, loud, loud, SILENCE])
     assert bench.ducked[:4] == [(True, False), (False, True), (True, True), (False, False)]
 

@@ -18,6 +18,7 @@ from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.opus import OpusDecoder, OpusSettings
 from edge_agent.audio.playback import Playback
 from edge_agent.audio.uplink import EncodedPacket, Uplink
+from edge_agent.core.commands import Gate
 from edge_agent.core.events import Device, DeviceBack, DeviceLost, Event, SoundEnded, SoundStarted
 from edge_agent.core.pcm import PERIOD_S
 from edge_agent.core.playout.queued import PREFILL_S
@@ -103,7 +104,7 @@ def road(cards: VirtualCards, monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]
     monkeypatch.setattr(playback_module, "RETRY_S", 0.1)
     road = Road()
     road.uplink.connect(road.packets.append)
-    road.uplink.open_gate()
+    road.uplink.set_gate(Gate.OPEN)
     road.capture.start()
     road.playback.start()
     yield road

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from edge_agent.audio.opus import Application, OpusDecoder, OpusSettings
 from edge_agent.audio.uplink import EncodedPacket, Uplink
+from edge_agent.core.commands import Gate
 from edge_agent.core.pcm import PERIOD_SAMPLES, SILENCE, MicrophoneForm
 from tests.audio.sounds import PEAK, amplitude, blocks_of, tone
 
@@ -30,7 +33,7 @@ def decoded(packets: list[EncodedPacket]) -> bytes:
 
 def test_an_open_gate_lets_the_voice_through(uplink: Uplink, packets: list[EncodedPacket]) -> None:
     uplink.connect(packets.append)
-    uplink.open_gate()
+    uplink.set_gate(Gate.OPEN)
     feed(uplink, tone(400, 0.4))
     assert amplitude(decoded(packets)[9600:], 400) == pytest.approx(PEAK, rel=0.1)
 
@@ -42,8 +45,8 @@ def test_the_gate_is_closed_at_first(uplink: Uplink) -> None:
 def test_a_closed_gate_sends_silence_at_the_same_pace(uplink: Uplink, packets: list[EncodedPacket]) -> None:
     uplink.connect(packets.append)
     feed(uplink, tone(400, 0.2))
-    uplink.open_gate()
-    uplink.close_gate()
+    uplink.set_gate(Gate.OPEN)
+    uplink.set_gate(Gate.CLOSED)
     feed(uplink, tone(400, 0.2))
     assert [packet.timestamp_samples for packet in packets] == [960 * n for n in range(20)]
     assert amplitude(decoded(packets), 400) < 5
@@ -88,7 +91,7 @@ def test_nothing_is_delivered_after_the_end(uplink: Uplink, packets: list[Encode
 
 def test_a_new_session_hears_nothing_of_the_old_one(uplink: Uplink, packets: list[EncodedPacket]) -> None:
     uplink.connect(lambda packet: None)
-    uplink.open_gate()
+    uplink.set_gate(Gate.OPEN)
     feed(uplink, tone(400, 0.11))
     uplink.connect(packets.append)
     feed(uplink, SILENCE * 20)
@@ -110,7 +113,7 @@ def test_a_packet_is_as_long_as_was_asked_for(frame_ms: int, application: Applic
     packets: list[EncodedPacket] = []
     uplink = Uplink(OpusSettings(frame_ms=frame_ms, application=application))
     uplink.connect(packets.append)
-    uplink.open_gate()
+    uplink.set_gate(Gate.OPEN)
     source = tone(400, 0.48)
     feed(uplink, source)
     n_samples = frame_ms * 48
@@ -122,7 +125,7 @@ def test_a_packet_is_as_long_as_was_asked_for(frame_ms: int, application: Applic
 
 def test_plain_packets_hold_the_voice_at_half_the_rate(uplink: Uplink, packets: list[EncodedPacket]) -> None:
     uplink.connect(packets.append, MicrophoneForm.PLAIN)
-    uplink.open_gate()
+    uplink.set_gate(Gate.OPEN)
     feed(uplink, tone(400, 0.4))
     assert [packet.timestamp_samples for packet in packets] == [1920 * n for n in range(10)]
     pcm = b"".join(packet.payload for packet in packets)
@@ -139,3 +142,40 @@ def test_a_session_over_rtp_gets_opus_after_one_that_got_samples(
     uplink.connect(packets.append)
     feed(uplink, SILENCE * 2)
     assert len(decoded(packets)) == 2 * len(SILENCE)
+
+
+def test_what_is_said_before_there_is_a_session_is_told_to_it(
+    uplink: Uplink, packets: list[EncodedPacket]
+) -> None:
+    caught_up: list[bool] = []
+    uplink.tell_caught_up_to(lambda: caught_up.append(True))
+    uplink.set_gate(Gate.HOLDING)
+    feed(uplink, tone(400, 0.4))
+    uplink.connect(packets.append)
+    uplink.set_gate(Gate.OPEN, time.monotonic() - 0.4)
+    feed(uplink, SILENCE * 20)
+    assert not caught_up
+    feed(uplink, SILENCE * 60)
+    assert caught_up == [True]
+    assert amplitude(decoded(packets)[9600:19200], 400) == pytest.approx(PEAK, rel=0.1)
+    times = [packet.timestamp_samples for packet in packets]
+    assert times == list(range(times[0], times[0] + 960 * len(times), 960)), "it is one stream"
+
+
+def test_a_closed_gate_holds_nothing(uplink: Uplink, packets: list[EncodedPacket]) -> None:
+    uplink.set_gate(Gate.HOLDING)
+    feed(uplink, tone(400, 0.2))
+    uplink.set_gate(Gate.CLOSED)
+    feed(uplink, tone(400, 0.2))
+    uplink.connect(packets.append)
+    uplink.set_gate(Gate.OPEN, time.monotonic() - 10.0)
+    feed(uplink, SILENCE * 40)
+    assert amplitude(decoded(packets), 400) < 5
+
+
+def test_a_gate_that_holds_sends_silence(uplink: Uplink, packets: list[EncodedPacket]) -> None:
+    uplink.connect(packets.append)
+    uplink.set_gate(Gate.HOLDING)
+    feed(uplink, tone(400, 0.2))
+    assert len(packets) == 10
+    assert amplitude(decoded(packets), 400) < 5

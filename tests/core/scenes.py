@@ -16,6 +16,7 @@ from edge_agent.core.commands import (
     CloseLink,
     Command,
     FlushPlayout,
+    Gate,
     OpenLink,
     Send,
     SetCapture,
@@ -102,8 +103,12 @@ class Scene:
         return self
 
     def up(self, session_id: str = "sess_1", lifetime_s: float | None = None) -> Scene:
-        """The session that was asked for last is open."""
-        return self.event(happened.LinkUp(self.epoch, session_id, lifetime_s))
+        """The session that was asked for last is open, and nothing was said before."""
+        return self.event(happened.LinkUp(self.epoch, session_id, lifetime_s)).caught_up()
+
+    def caught_up(self) -> Scene:
+        """What was held of the microphone's sound has been sent."""
+        return self.event(happened.MicrophoneCaughtUp())
 
     def down(self, kind: FaultKind = FaultKind.LOST, message: str = "gone", **fields: object) -> Scene:
         """The current session ends, or the current attempt fails."""
@@ -149,8 +154,13 @@ class Scene:
     @property
     def gate_is_open(self) -> bool:
         """Whether the microphone is heard."""
-        positions = [command.open for _, command in self.log if isinstance(command, SetUplink)]
-        return bool(positions and positions[-1])
+        return self.gate is Gate.OPEN
+
+    @property
+    def gate(self) -> Gate:
+        """Where the microphone's sound goes."""
+        gates = [command.gate for _, command in self.log if isinstance(command, SetUplink)]
+        return gates[-1] if gates else Gate.CLOSED
 
     @property
     def capture_is_open(self) -> bool:

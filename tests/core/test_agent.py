@@ -7,10 +7,11 @@ from itertools import pairwise
 import pytest
 
 from edge_agent.core import events as happened
-from edge_agent.core.agent import Agent
+from edge_agent.core.agent import UNNOTICED_S, Agent
 from edge_agent.core.commands import (
     CloseLink,
     FlushPlayout,
+    Gate,
     HandOver,
     OpenLink,
     Send,
@@ -25,7 +26,7 @@ from edge_agent.core.link import HEALTHY_AFTER_S, PARKED_FOR_S
 from edge_agent.core.notices import Notice
 from edge_agent.core.settings import Action, AgentSettings, ButtonSettings, Duplex, Mode
 from edge_agent.core.status import AgentState
-from edge_agent.core.talk import LONGEST_TALK_S, TALK_TAIL_S
+from edge_agent.core.talk import LATE_LIMIT_S, LONGEST_TALK_S, TALK_TAIL_S
 from edge_agent.core.tools import ROUNDS_LIMIT
 from edge_agent.core.volume import STEP_PERCENT
 from edge_agent.protocol import client_events as ask
@@ -288,9 +289,9 @@ def test_half_duplex_opens_at_once_for_a_person_who_was_heard() -> None:
 def test_the_gate_closes_before_and_opens_after_all_else() -> None:
     scene = connected()
     commands = scene.event(happened.MuteRequested(True)).take()
-    assert commands[0] == SetUplink(False)
+    assert commands[0] == SetUplink(Gate.CLOSED)
     commands = scene.event(happened.MuteRequested(False)).take()
-    assert commands[-1] == SetUplink(True)
+    assert commands[-1] == SetUplink(Gate.OPEN)
 
 
 def test_nothing_is_heard_before_there_is_a_session() -> None:
@@ -406,13 +407,13 @@ def test_push_to_talk_from_idle() -> None:
     scene = in_button_mode()
     assert scene.state == "idle"
     scene.until(101.0).press()
-    assert scene.take() == [Send(1, CLEAR_INPUT), SetUplink(True)]
+    assert scene.take() == [Send(1, CLEAR_INPUT), SetUplink(Gate.OPEN)]
     assert scene.state == "listening"
     scene.hear(said.InputAudioBufferCleared()).until(103.0).release()
     assert scene.state == "listening"
     assert scene.take() == []
     scene.until(103.0 + TALK_TAIL_S)
-    assert scene.take() == [SetUplink(False), Send(1, COMMIT), Send(1, CREATE)]
+    assert scene.take() == [SetUplink(Gate.CLOSED), Send(1, COMMIT), Send(1, CREATE)]
     assert scene.state == "thinking"
     scene.hear(committed(), created(), started()).sound(103.0)
     assert scene.state == "speaking"
@@ -455,7 +456,7 @@ def test_pressing_during_an_answer_stops_it_first() -> None:
         Send(1, CLEAR_OUTPUT),
         FlushPlayout(),
         Send(1, CLEAR_INPUT),
-        SetUplink(True),
+        SetUplink(Gate.OPEN),
     ]
     assert scene.state == "listening"
     scene.silence().hear(done(status="cancelled"), cleared())
@@ -499,16 +500,33 @@ def test_a_press_in_the_tail_goes_on_with_the_utterance() -> None:
     assert scene.names() == ["connecting", "idle", "listening", "thinking"]
 
 
-def test_a_press_with_the_link_down_tries_at_once_and_says_nothing() -> None:
+def test_what_is_said_while_there_is_no_session_is_held_for_the_next_one() -> None:
     scene = in_button_mode().until(200.0).down()
     scene.take()
     scene.until(200.5).press()
-    assert scene.take() == [OpenLink(2)]
-    scene.until(201.5).release().until(203.0)
+    assert scene.take() == [SetUplink(Gate.HOLDING), OpenLink(2)]
+    scene.until(203.0).release().until(204.0)
     assert scene.take() == []
-    assert scene.state == "reconnecting"
-    scene.up("sess_2")
-    assert scene.take_sent() == [OFF]
+    scene.event(happened.LinkUp(2, "sess_2", None))
+    assert scene.take()[1:] == [Send(2, OFF), HandOver(2), SetUplink(Gate.OPEN, OPENED_AT)]
+    assert scene.until(205.0).take() == [], "it is still being told"
+    scene.caught_up().until(206.0)
+    assert scene.take_sent() == [COMMIT, CREATE]
+    assert scene.state == "thinking"
+
+
+def test_what_is_said_without_a_session_is_forgotten_when_none_comes() -> None:
+    scene = in_button_mode().until(200.0).down().until(200.5).press().until(203.0).release()
+    scene.until(203.0 + LATE_LIMIT_S)
+    assert scene.gate is Gate.CLOSED
+    scene.take()
+    assert scene.up("sess_2").until(300.0).take_sent() == [OFF]
+
+
+def test_a_press_that_only_a_person_can_help_is_not_held() -> None:
+    scene = in_button_mode().hear(error("insufficient_quota")).until(101.0).press().until(102.0)
+    assert scene.state == "failed"
+    assert scene.gate is Gate.CLOSED
 
 
 def test_presses_with_the_link_down_make_no_storm() -> None:
@@ -536,9 +554,9 @@ def test_a_stuck_talk_button_is_let_go_by_time() -> None:
 
 def test_a_server_without_manual_turns_detects_them_while_the_button_is_held() -> None:
     scene = connected(settings(mode=Mode.BUTTON, takes_manual_turns=False)).press()
-    assert scene.take() == [SetUplink(True)]
+    assert scene.take() == [SetUplink(Gate.OPEN)]
     scene.hear(speech_started()).until(102.0).release().until(103.0)
-    assert scene.take() == [SetUplink(False)]
+    assert scene.take() == [SetUplink(Gate.CLOSED)]
     assert scene.state == "listening", "the server has not heard the end yet"
     scene.hear(speech_stopped(), created(), started())
     assert scene.take_sent() == []
@@ -691,7 +709,7 @@ def test_a_button_makes_it_louder_or_softer(held_s: float, by_percent: int) -> N
 def test_mute_in_the_middle_of_speech_forgets_it() -> None:
     scene = connected().until(102.0).hear(speech_started()).until(103.0).event(happened.MuteRequested(True))
     assert scene.take() == [
-        SetUplink(False),
+        SetUplink(Gate.CLOSED),
         SetCapture(False),
         Send(1, CLEAR_INPUT),
         Tell(Notice.MUTED, "muted: the microphone device is closed"),
@@ -701,7 +719,7 @@ def test_mute_in_the_middle_of_speech_forgets_it() -> None:
     assert scene.take() == [
         SetCapture(True),
         Tell(Notice.UNMUTED, "the microphone is open again"),
-        SetUplink(True),
+        SetUplink(Gate.OPEN),
     ]
     assert scene.state == "ready"
 
@@ -774,14 +792,22 @@ def test_an_attempt_that_fails_has_nothing_to_flush() -> None:
     assert flushes(Scene().down().take()) == 0
 
 
-def test_a_session_lost_while_somebody_talks_ends_the_talking() -> None:
-    scene = in_button_mode().press().until(102.0).down()
+def test_a_session_lost_while_somebody_talks_hears_it_all_in_the_next_one() -> None:
+    scene = in_button_mode().until(101.0).press().until(102.0).down()
     assert scene.state == "reconnecting"
+    assert scene.gate is Gate.HOLDING
     scene.until(104.0).up("sess_2")
-    scene.take()
+    assert scene.take()[-1] == SetUplink(Gate.OPEN, OPENED_AT)
     scene.release().until(110.0)
-    assert scene.take() == []
-    assert scene.state == "idle"
+    assert scene.take_sent() == [COMMIT, CREATE]
+
+
+def test_speech_that_a_lost_session_has_not_answered_is_told_again() -> None:
+    scene = speaking(full_duplex(), 105.0).hear(done(), stopped()).silence().until(110.0)
+    scene.hear(speech_started()).until(112.0).hear(speech_stopped(), committed()).until(113.0).down()
+    scene.take()
+    scene.until(115.0).event(happened.LinkUp(2, "sess_2", None))
+    assert scene.take()[-1] == SetUplink(Gate.OPEN, 105.0 - UNNOTICED_S), "the last that was surely heard"
 
 
 def test_events_of_an_older_session_are_stale() -> None:
@@ -835,7 +861,7 @@ def test_an_empty_account_parks_the_link(event: said.ServerEvent) -> None:
     assert scene.agent.status.session_id == ""
     assert len(scene.told(Notice.PARKED)) == 1
     scene.press("side")
-    assert isinstance(scene.take()[0], OpenLink), "a person may try at once"
+    assert scene.take() == [SetUplink(Gate.HOLDING), OpenLink(2)], "a person may try at once"
 
 
 def test_too_many_requests_wait_as_long_as_the_server_says() -> None:
@@ -868,7 +894,7 @@ def test_an_expired_session_is_replaced_at_once() -> None:
     scene = connected().until(OPENED_AT + HEALTHY_AFTER_S)
     commands = scene.hear(error("session_expired", "an hour is over")).take()
     assert [command for command in commands if not isinstance(command, Tell)] == [
-        SetUplink(False),
+        SetUplink(Gate.HOLDING),
         CloseLink(1),
         FlushPlayout(),
         OpenLink(2),
@@ -939,10 +965,11 @@ def test_a_session_is_renewed_while_nobody_speaks() -> None:
     assert scene.take() == []
     assert scene.until(180.0).take() == [OpenLink(2)]
     scene.until(181.0).up("sess_2", 100.0)
-    handed_over, hung_up, told = scene.take()
+    held, handed_over, hung_up, told, opened = scene.take()
     assert (handed_over, hung_up) == (HandOver(2), CloseLink(1))
     assert isinstance(told, Tell)
     assert told.text == "session sess_2 has taken over from session sess_1"
+    assert (held, opened) == (SetUplink(Gate.HOLDING), SetUplink(Gate.OPEN, 181.0 - UNNOTICED_S))
     assert scene.names() == ["connecting", "ready"], "nobody notices"
     assert scene.gate_is_open
     assert scene.agent.status.session_id == "sess_2"
@@ -1072,7 +1099,7 @@ def test_raw_events_are_sent_only_where_that_is_allowed(allowed: bool) -> None:
 
 def test_stopping_hangs_up_and_closes_the_microphone() -> None:
     scene = speaking(full_duplex(), 105.0)
-    assert scene.agent.stop(106.0) == [SetUplink(False), CloseLink(1)]
+    assert scene.agent.stop(106.0) == [SetUplink(Gate.CLOSED), CloseLink(1)]
     assert scene.agent.stop(106.0) == []
     assert scene.agent.handle(happened.ButtonPressed("talk"), 107.0) == []
     assert scene.agent.handle(happened.ServerSaid(1, speech_started()), 107.0) == []
@@ -1082,4 +1109,4 @@ def test_an_agent_that_never_started_can_be_stopped() -> None:
     agent = Agent(settings(), new_delays)
     assert agent.status.state is AgentState.STARTING
     assert agent.next_deadline() is None
-    assert agent.stop(1.0) == [SetUplink(False)]
+    assert agent.stop(1.0) == [SetUplink(Gate.CLOSED)]

@@ -14,6 +14,7 @@ from edge_agent.core.commands import (
     CloseLink,
     Command,
     FlushPlayout,
+    Gate,
     HandOver,
     OpenLink,
     Send,
@@ -123,7 +124,7 @@ class AnyLife(RuleBasedStateMachine):
         self.up: set[int] = set()
         self.holder = 0
         self.epoch = 0
-        self.gate_is_open = False
+        self.gate: Gate | None = None
         self.capture_is_open = True
         self.is_sounding = False
         self.obey(self.agent.start(now))
@@ -151,9 +152,10 @@ class AnyLife(RuleBasedStateMachine):
             case Send(epoch=epoch, event=event):
                 assert epoch in self.open & self.up, "nothing is sent on a stale session, or before it is up"
                 assert not isinstance(event, ask.InputAudioBufferAppend)
-            case SetUplink(open=is_open):
-                assert is_open != self.gate_is_open or not is_open, "told only when it changes"
-                self.gate_is_open = is_open
+            case SetUplink(gate=gate, since=since):
+                assert gate is not self.gate, "told only when it changes"
+                assert since is None or (gate is Gate.OPEN and since <= self.now)
+                self.gate = gate
             case SetCapture(open=is_open):
                 assert is_open != self.capture_is_open
                 self.capture_is_open = is_open
@@ -267,11 +269,11 @@ class AnyLife(RuleBasedStateMachine):
 
     @invariant()
     def muted_means_deaf(self) -> None:
-        assert self.capture_is_open or not self.gate_is_open
+        assert self.capture_is_open or self.gate is Gate.CLOSED
 
     @invariant()
     def nobody_is_heard_without_a_session(self) -> None:
-        assert not self.gate_is_open or self.holder in self.open
+        assert self.gate is not Gate.OPEN or self.holder in self.open
 
     @invariant()
     def the_microphone_is_with_the_session_that_is_up(self) -> None:
@@ -282,7 +284,7 @@ class AnyLife(RuleBasedStateMachine):
 
     @invariant()
     def half_duplex_does_not_hear_itself(self) -> None:
-        if self.is_half_duplex and self.is_sounding and self.gate_is_open:
+        if self.is_half_duplex and self.is_sounding and self.gate is not Gate.CLOSED:
             assert self.agent._dialogue._talk.is_held
 
 
