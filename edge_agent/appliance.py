@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 from collections.abc import Callable
 from functools import partial
 from typing import ParamSpec
@@ -127,7 +128,7 @@ class Appliance:
         self._supervisor = supervisor
         self._starts_muted = starts_muted
         self._volume_percent = parts.volume_percent if volume_percent is None else volume_percent
-        self._agent = Agent(parts.agent_settings, parts.new_delays)
+        self._agent = Agent(parts.agent_settings, random.random)
         self._runner = Runner(self._agent, self._perform, self._show, self._observe)
         self._transcripts = Transcripts()
         self._sessions: Sessions | None = None

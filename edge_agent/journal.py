@@ -26,6 +26,7 @@ FIELD_NAMES = frozenset(
         "EDGE_SESSION_ID",
         "EDGE_RESPONSE_ID",
         "EDGE_ITEM_ID",
+        "EDGE_ENDPOINT",
         "EDGE_ERROR_CODE",
         "EDGE_LATENCY_MS",
         "EDGE_VOLUME_PERCENT",

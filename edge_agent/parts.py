@@ -5,8 +5,7 @@ Everything here is translation. A layer does not know the configuration; it has 
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +32,6 @@ from edge_agent.config import schema
 from edge_agent.control import ControlSettings
 from edge_agent.core.ducking import Ducker
 from edge_agent.core.events import Event
-from edge_agent.core.link import full_jitter_delays
 from edge_agent.core.pcm import MicrophoneForm
 from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.core.playout.streamed import Note
@@ -106,11 +104,6 @@ class Parts:
     log_transcripts: bool
     secrets: tuple[str, ...]
     """Values that must never be seen, for the log's filter."""
-
-    @staticmethod
-    def new_delays() -> Iterator[float]:
-        """Waiting times between attempts, in seconds."""
-        return full_jitter_delays(random.random)
 
     def make_session(
         self,

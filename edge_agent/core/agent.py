@@ -6,7 +6,7 @@ commands, and shows the status; see :mod:`edge_agent.runner`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from edge_agent.core import events as happened
 from edge_agent.core import reports
@@ -25,11 +25,15 @@ from edge_agent.core.commands import (
     Tell,
 )
 from edge_agent.core.dialogue import Dialogue, Reply
+from edge_agent.core.failover import Failover
 from edge_agent.core.faults import Fault, FaultKind, fault_in, is_benign
 from edge_agent.core.link import UNANSWERED_LIMIT, Link
+from edge_agent.core.policy import Trouble, backoff_delays
+from edge_agent.core.renewal import Renewal
 from edge_agent.core.settings import AgentSettings, TurnTaking
 from edge_agent.core.status import AgentState, Facts, LinkPhase, Status, Turn, state_of
 from edge_agent.core.volume import STEP_PERCENT
+from edge_agent.core.ways import NETWORK_TROUBLES, Ways
 from edge_agent.protocol import client_events as ask
 from edge_agent.protocol import server_events as said
 
@@ -41,12 +45,14 @@ there and back some more. A session that takes over hears so much of what was sa
 class Agent:
     """One device's decisions. Call :meth:`start` once, then :meth:`handle` and :meth:`tick`.
 
-    ``new_delays`` makes an endless series of waiting times in seconds between attempts to connect.
+    ``chance`` returns numbers from 0 to 1, by which waiting times between attempts to connect are spread.
     """
 
-    def __init__(self, settings: AgentSettings, new_delays: Callable[[], Iterator[float]]) -> None:
+    def __init__(self, settings: AgentSettings, chance: Callable[[], float]) -> None:
         self._settings = settings
-        self._link = Link(new_delays, settings.renewal)
+        self._ways = Ways(settings.offers, chance, settings.caps)
+        self._link = Link(self._ways, Renewal(settings.renewal, lambda: backoff_delays(chance)))
+        self._failover = Failover(settings.offers)
         self._dialogue = Dialogue(settings)
         self._buttons = Buttons(settings.buttons)
         self._lost_devices: set[happened.Device] = set()
@@ -82,7 +88,7 @@ class Agent:
 
     def stop(self, now: float) -> list[Command]:
         """End everything; nothing is opened or sent after this."""
-        return self._settled(self._because("stop", self._link.stop()), now)
+        return self._settled(self._because("stop", self._link.stop(now)), now)
 
     def handle(self, event: happened.Event, now: float) -> list[Command]:
         """Take one event and return what is to be done, in order."""
@@ -133,6 +139,10 @@ class Agent:
                 return [SetVolume(percent)]
             case happened.VolumeChanged(percent=percent):
                 return [reports.volume_changed(percent)]
+            case happened.NetworkChanged():
+                return self._link.hurry(NETWORK_TROUBLES, now)
+            case happened.ClockSet():
+                return self._link.hurry(frozenset({Trouble.NO_CLOCK}), now)
             case happened.RawEventRequested(payload=payload):
                 return self._say([ask.RawEvent(payload=payload)] if self._settings.raw_events else [])
 
@@ -150,7 +160,16 @@ class Agent:
         """Begin to talk on the session that has just become the current one."""
         held = self._hold(self._unheard_since)
         prepared = self._say(self._dialogue.session_opened(self._turns, now))
-        return [*held, *prepared, HandOver(self._link.epoch)]
+        return [*held, *prepared, HandOver(self._link.epoch), *self._tell_of_way(now)]
+
+    def _tell_of_way(self, now: float) -> list[Command]:
+        """Say that another endpoint or transport has taken over, if one has."""
+        return self._say(self._failover.session_began(self._link.way, self._why_left(), now))
+
+    def _why_left(self) -> Fault | None:
+        """What keeps us from the endpoints that are preferred to the one in use: the first one's fault."""
+        faults = (self._ways.fault_of(endpoint) for endpoint in range(self._link.way.endpoint))
+        return next((fault for fault in faults if fault is not None), None)
 
     @property
     def _turns(self) -> TurnTaking:
@@ -291,7 +310,8 @@ class Agent:
         held = self._hold(now - UNNOTICED_S)
         handed_over = self._link.hand_over(now)
         prepared = self._say(self._dialogue.session_renewed(self._turns))
-        return [*held, *prepared, *handed_over, reports.session_renewed(self._link.session_id, former_id)]
+        told = reports.session_renewed(self._link.session_id, former_id)
+        return [*held, *prepared, *handed_over, told, *self._tell_of_way(now)]
 
     def _hold(self, since: float) -> list[Command]:
         """Keep what the microphone hears for the session that takes over; that is to hear all ``since``."""

@@ -141,6 +141,16 @@ class VolumeChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkChanged:
+    """This machine has another address or another route: what could not be reached may be now."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSet:
+    """This machine's clock can be trusted from now on."""
+
+
+@dataclass(frozen=True, slots=True)
 class RawEventRequested:
     """Somebody asked to send a client event as it is, for tests and bring-up."""
 
@@ -164,5 +174,7 @@ Event = (
     | MuteRequested
     | VolumeRequested
     | VolumeChanged
+    | NetworkChanged
+    | ClockSet
     | RawEventRequested
 )

@@ -1,4 +1,4 @@
-"""What went wrong with the server or the way to it, and how the agent reacts.
+"""What went wrong with the server or the way to it; what is done about it says core/policy.py.
 
 One classifier serves every channel on which a failure can arrive: HTTP statuses of the handshake, ``error``
 events, ``response.done`` with a failed status, failed transcriptions and the end of the connection.
@@ -99,19 +99,6 @@ TRANSIENT_CODES = frozenset({"rate_limit_exceeded", "inference_rate_limit_exceed
 RETRYABLE_STATUSES = frozenset({408, 425, 429})
 """4xx statuses that ask for another try (RFC 9110 section 15.5.9, RFC 8470, RFC 6585); 5xx do as well."""
 
-_BY_KIND = {
-    FaultKind.NETWORK: Reaction.BACK_OFF,
-    FaultKind.TIMEOUT: Reaction.BACK_OFF,
-    FaultKind.TLS: Reaction.BACK_OFF,
-    FaultKind.NO_PATH: Reaction.BACK_OFF,
-    FaultKind.BAD_ANSWER: Reaction.BACK_OFF,
-    FaultKind.CLOSED: Reaction.BACK_OFF,
-    FaultKind.LOST: Reaction.BACK_OFF,
-    FaultKind.EXPIRED: Reaction.RENEW,
-    FaultKind.UNANSWERED: Reaction.RENEW,
-    FaultKind.SETUP_REFUSED: Reaction.STOP_AND_TELL,
-}
-
 
 def fault_in(event: said.ServerEvent) -> Fault | None:
     """Return the failure that an event of the server reports, or None. Three kinds of events can."""
@@ -129,25 +116,6 @@ def fault_in(event: said.ServerEvent) -> Fault | None:
             return None
 
 
-def react(fault: Fault) -> Reaction:
-    """Classify a fault. Codes come before kinds: a code says more than the channel it arrived on.
-
-    A failed transcription alone never ends a session: no answer depends on it, and trouble with the account
-    shows in the responses as well.
-    """
-    if fault.kind is FaultKind.TRANSCRIPTION_FAILED:
-        return Reaction.KEEP
-    if fault.code in ACCOUNT_CODES:
-        return Reaction.STOP_AND_TELL
-    if fault.code == "session_expired":
-        return Reaction.RENEW
-    if fault.kind is FaultKind.HTTP_STATUS:
-        return _react_to_status(fault.http_status or 0)
-    if fault.code in TRANSIENT_CODES or fault.error_type == "server_error":
-        return Reaction.BACK_OFF
-    return _BY_KIND.get(fault.kind, Reaction.KEEP)
-
-
 def is_benign(fault: Fault) -> bool:
     """Return whether the fault is one of the known harmless races."""
     return fault.code in BENIGN_CODES
@@ -156,9 +124,3 @@ def is_benign(fault: Fault) -> bool:
 def _fault(kind: FaultKind, error: ApiError) -> Fault:
     message = error.message or "the server gave no reason"
     return Fault(kind, message, error.code, error.type or None, error.param)
-
-
-def _react_to_status(status: int) -> Reaction:
-    if status in RETRYABLE_STATUSES or status >= 500:
-        return Reaction.BACK_OFF
-    return Reaction.STOP_AND_TELL

@@ -8,38 +8,16 @@ over when the agent says so; :mod:`~edge_agent.core.renewal` knows when one is w
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator
+import math
 from dataclasses import dataclass
 
 from edge_agent.core.commands import CloseLink, Command, HandOver, OpenLink
-from edge_agent.core.faults import Fault, Reaction, react
-from edge_agent.core.renewal import Renewal, RenewalSettings
+from edge_agent.core.faults import Fault, Reaction
+from edge_agent.core.policy import WAKE_SPACING_S, Trouble, rule_for
+from edge_agent.core.renewal import Renewal
 from edge_agent.core.status import LinkPhase
-from edge_agent.core.ways import FIRST_WAY, Way
+from edge_agent.core.ways import FIRST_WAY, Way, Ways
 from edge_agent.errors import IllegalTransition
-
-HEALTHY_AFTER_S = 60.0
-"""A session this old forgives all earlier failures.
-
-Forgiving at "connected" instead turns a server that accepts and hangs up into a storm of reconnects (1,117 in
-one second were measured with a well-known client that does so).
-"""
-
-BACKOFF_FLOOR_S = 0.5
-BACKOFF_BASE_S = 1.0
-BACKOFF_CAP_S = 60.0
-"""Full-jitter backoff, U(0, min(cap, base * 2**n)) with a floor: a fleet must not come back in step.
-See https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/."""
-
-PARKED_FOR_S = (15 * 60.0, 60 * 60.0, 6 * 60 * 60.0)
-"""Waits while only a person can help (key, quota, configuration); the last one repeats."""
-
-RATE_LIMITED_FOR_S = 10.0
-"""Least wait after a 429 that carries no Retry-After."""
-
-RETRY_AFTER_CAP_S = 10 * 60.0
-"""Longest Retry-After (RFC 9110 section 10.2.3) that is honoured: a server's slip must not silence a device
-for days."""
 
 TRANSIENT_LIMIT = 3
 TRANSIENT_WINDOW_S = 60.0
@@ -48,9 +26,6 @@ TRANSIENT_WINDOW_S = 60.0
 UNANSWERED_LIMIT = 2
 """So many turns in a row without an answer mean the same, although nobody reports an error: once may be bad
 luck, but a server whose sound has failed keeps a connection that looks healthy for ever."""
-
-WAKE_SPACING_S = 2.0
-"""A person may cut a wait short, but not more often than this."""
 
 
 class LinkState(enum.Enum):
@@ -95,11 +70,13 @@ TRANSITIONS: dict[LinkState, dict[LinkState, str]] = {
     },
     LinkState.WAITING: {
         LinkState.CONNECTING: "the wait is over, or a button",
+        LinkState.PARKED: "what is tried next needs a person",
         LinkState.ASLEEP: "no session is wanted any more",
         LinkState.STOPPED: "stop",
     },
     LinkState.PARKED: {
         LinkState.CONNECTING: "minutes later, or a button",
+        LinkState.WAITING: "what is tried next needs no person",
         LinkState.ASLEEP: "no session is wanted any more",
         LinkState.STOPPED: "stop",
     },
@@ -115,14 +92,6 @@ TRANSITIONS: dict[LinkState, dict[LinkState, str]] = {
 
 _WAITS = (LinkState.WAITING, LinkState.PARKED)
 _HAS_SESSION = (LinkState.CONNECTING, LinkState.UP)
-
-
-def full_jitter_delays(uniform: Callable[[], float]) -> Iterator[float]:
-    """Yield waiting times in seconds for ever; ``uniform`` returns numbers in 0..1."""
-    ceiling_s = BACKOFF_BASE_S
-    while True:
-        yield max(BACKOFF_FLOOR_S, uniform() * ceiling_s)
-        ceiling_s = min(BACKOFF_CAP_S, ceiling_s * 2)
 
 
 @dataclass(slots=True)
@@ -142,9 +111,7 @@ class Link:
     At most two sessions are open: the current one, ``epoch``, and while that is up its successor.
     """
 
-    def __init__(
-        self, new_delays: Callable[[], Iterator[float]], renewal: RenewalSettings | None = None
-    ) -> None:
+    def __init__(self, ways: Ways, renewal: Renewal) -> None:
         self.state = LinkState.NEW
         self.epoch = 0
         self.way = FIRST_WAY
@@ -158,17 +125,14 @@ class Link:
         """Attempts since the last session, or since the start."""
         self.unwanted: Unwanted | None = None
         """Why no session is wanted, or None."""
-        self._new_delays = new_delays
-        self._delays = new_delays()
-        self._renewal = Renewal(renewal or RenewalSettings(), new_delays)
+        self._ways = ways
+        self._renewal = renewal
         self._successor: _Successor | None = None
         self._newest_epoch = 0
-        self._up_since = 0.0
         self._was_up = False
         self._retry_at = 0.0
-        self._retry_state = LinkState.WAITING
-        self._last_attempt_at = 0.0
-        self._times_parked = 0
+        self._last_attempt_at = -math.inf
+        self._looked_at = -math.inf
         self._transients: list[float] = []
 
     @property
@@ -217,18 +181,23 @@ class Link:
         """When :meth:`tick` has something to do, or None."""
         if self.state in _WAITS:
             return self._retry_at
-        return self._renewal.next_deadline() if self.is_up else None
+        if not self.is_up:
+            return None
+        better_at = self._ways.better_at(self.way, self._looked_at)
+        is_to_come = better_at is not None and better_at > self._looked_at
+        deadlines = (self._renewal.next_deadline(), better_at if is_to_come else None)
+        return min((at for at in deadlines if at is not None), default=None)
 
     def start(self, now: float) -> list[Command]:
         """Open the first session, if one is wanted."""
         if self.unwanted is None:
-            return self._open(now)
+            return self._try(now)
         self._set_state(LinkState.ASLEEP)
         return []
 
-    def stop(self) -> list[Command]:
+    def stop(self, now: float) -> list[Command]:
         """Give up the link for good; a second call does nothing."""
-        close = self._close_all()
+        close = self._close_all(now)
         if self.state is not LinkState.STOPPED:
             self._set_state(LinkState.STOPPED)
         return close
@@ -244,58 +213,58 @@ class Link:
         is_asleep = self.state is LinkState.ASLEEP
         if is_asleep == (reason_against is not None):
             return []
-        return self._wake_up(now) if is_asleep else self._fall_asleep()
+        return self._try(now, planned=self.fault is None) if is_asleep else self._fall_asleep(now)
 
     def tick(self, now: float) -> list[Command]:
         """Open the next session if its time has come; give up a successor that has waited too long."""
         if self.is_up:
             return self._give_up_successor(now) if self._renewal.tick(now) else []
-        deadline = self.next_deadline()
-        return self._open(now) if deadline is not None and now >= deadline else []
+        return self._try(now) if self.state in _WAITS and now >= self._retry_at else []
 
     def wake(self, now: float) -> list[Command]:
-        """Try at once, because a person asked for it."""
-        if self.state in _WAITS and now - self._last_attempt_at >= WAKE_SPACING_S:
-            return self._open(now)
-        return []
+        """Try at once, because a person asked for it. Only the storm breaker says no."""
+        return self.hurry(frozenset(Trouble), now)
+
+    def hurry(self, troubles: frozenset[Trouble], now: float) -> list[Command]:
+        """Try at once if one of these troubles is waited for: something may have mended it.
+
+        Not more often than every WAKE_SPACING_S.
+        """
+        self._ways.hurry(now, troubles)
+        if self.state not in _WAITS or now - self._last_attempt_at < WAKE_SPACING_S:
+            return []
+        return self._try(now)
 
     # -- the current session -----------------------------------------------------------------------
 
     def up(self, session_id: str, lifetime_s: float | None, now: float) -> None:
         """The current attempt has become a session, which ends after ``lifetime_s`` (None: not known)."""
         self._set_state(LinkState.UP)
-        self._up_since = now
+        self._ways.opened(self.way, now)
         self._begin(session_id, lifetime_s, now)
 
     def down(self, fault: Fault, now: float) -> list[Command]:
         """The current attempt failed or the current session ended; the other side is gone already.
 
-        Its successor is the current session from now on, if there is one and the fault is not of the account:
-        then the link is up still if the successor is (the agent hands over), or else connecting.
+        Its successor is the current session from now on, if there is one that the fault does not concern as
+        well: then the link is up still if the successor is (the agent hands over), or else connecting.
         """
-        healthy = self.state is LinkState.UP and now - self._up_since >= HEALTHY_AFTER_S
-        if healthy:
-            self._delays = self._new_delays()
-            self._times_parked = 0
-        self.failed_alike = self.fault is not None and self.fault.is_same_as(fault)
+        before = self._ways.fault_of(self.way.endpoint)
+        self.failed_alike = before is not None and before.is_same_as(fault)
+        self._ways.failed(self.way, fault, now)
         self.fault = fault
         self.session_id = ""
-        reaction = react(fault)
-        if reaction is Reaction.STOP_AND_TELL:
-            close = self._close_successor()
-            self._park(now)
-            return close
+        close = self._close_successor(now) if self._concerns_successor(fault) else []
         if self._successor is not None:
             self._promote(self._successor, now)
             return []
         self._renewal.forget()
-        due_s = 0.0 if reaction is Reaction.RENEW and healthy else self._delay_s(fault)
-        self._wait(now + due_s)
-        return []
+        self._wait_for(*self._ways.next(now))
+        return close
 
     def trouble(self, fault: Fault, now: float) -> list[Command]:
         """A fault inside a living session: keep it, or close it and act as :meth:`down` does."""
-        reaction = react(fault)
+        reaction = rule_for(fault).reaction
         if reaction is Reaction.KEEP:
             return []
         if reaction is Reaction.BACK_OFF and not self._is_too_often(now):
@@ -314,18 +283,29 @@ class Link:
         self._renewal.saw_context(input_tokens, now)
 
     def renew(self, now: float, *, is_idle: bool) -> list[Command]:
-        """Open a successor if one is wanted at this moment, idle or not."""
-        if not self.is_up or not self._renewal.is_wanted(is_idle=is_idle):
+        """Open a successor if one is wanted at this moment, idle or not: in time, or by a better way."""
+        self._looked_at = now
+        if not self.is_up or self._renewal.has_successor:
+            return []
+        better = self._ways.better_than(self.way, now) if is_idle else None
+        if better is None and not self._renewal.is_wanted(is_idle=is_idle):
+            return []
+        way = better or self.way
+        allowed_at = self._ways.allowed_at(way, planned=better is None)
+        if allowed_at > now:
+            self._renewal.hold_back(allowed_at)
             return []
         self._renewal.opening()
+        self._ways.opening(way, now, planned=better is None)
         self._newest_epoch += 1
-        self._successor = _Successor(self._newest_epoch, self.way)
-        return [OpenLink(self._newest_epoch, self.way)]
+        self._successor = _Successor(self._newest_epoch, way)
+        return [OpenLink(self._newest_epoch, way)]
 
     def successor_up(self, session_id: str, lifetime_s: float | None, now: float) -> None:
         """The successor can take over."""
         assert self._successor is not None
         self._renewal.ready(now)
+        self._ways.opened(self._successor.way, now)
         self._successor.session_id, self._successor.lifetime_s = session_id, lifetime_s
         self._successor.up_at = now
 
@@ -334,15 +314,26 @@ class Link:
 
         The current session goes on. What only a person can mend it will meet itself.
         """
-        self._successor = None
-        parked_s = PARKED_FOR_S[0] if react(fault) is Reaction.STOP_AND_TELL else 0.0
-        return self._renewal.failed(max(parked_s, _least_wait_s(fault)), now)
+        assert self._successor is not None
+        way, self._successor = self._successor.way, None
+        self._ways.failed(way, fault, now, beside=self.way)
+        rule = rule_for(fault)
+        if way == self.way:
+            is_parked = rule.reaction is Reaction.STOP_AND_TELL
+            least_s = (
+                rule.delay.wait_s(1, 0.0, fault.retry_after_s) if is_parked or rule.delay.least_s else 0.0
+            )
+            return self._renewal.failed(least_s, now)
+        self._renewal.given_up(now)
+        return max(0.0, (self._ways.better_at(self.way, now) or now) - now)
 
     def hand_over(self, now: float) -> list[Command]:
         """Let the successor take over, and hang up the session that it follows."""
         assert self._successor is not None
-        former, successor = self.epoch, self._successor
+        former, former_way, successor = self.epoch, self.way, self._successor
         self._promote(successor, now)
+        if former_way.endpoint != self.way.endpoint:
+            self._ways.closed(former_way, now)
         return [HandOver(successor.epoch), CloseLink(former)]
 
     def _promote(self, successor: _Successor, now: float) -> None:
@@ -361,33 +352,41 @@ class Link:
             )
 
     def _give_up_successor(self, now: float) -> list[Command]:
-        close = self._close_successor()
+        if self._successor is not None and self._successor.way != self.way:
+            self._ways.put_off(self._successor.way, now)
+        close = self._close_successor(now)
         self._renewal.given_up(now)
         return close
 
-    def _close_successor(self) -> list[Command]:
+    def _close_successor(self, now: float) -> list[Command]:
         successor, self._successor = self._successor, None
-        return [] if successor is None else [CloseLink(successor.epoch)]
+        if successor is None:
+            return []
+        if successor.way.endpoint != self.way.endpoint:
+            self._ways.closed(successor.way, now)
+        return [CloseLink(successor.epoch)]
+
+    def _concerns_successor(self, fault: Fault) -> bool:
+        """Whether the successor is at the endpoint that only a person can mend."""
+        is_beyond_us = rule_for(fault).reaction is Reaction.STOP_AND_TELL
+        return (
+            is_beyond_us and self._successor is not None and self._successor.way.endpoint == self.way.endpoint
+        )
 
     # -- sleep and waiting -------------------------------------------------------------------------
 
-    def _fall_asleep(self) -> list[Command]:
-        close = self._close_all()
-        if self.state in _WAITS:
-            self._retry_state = self.state
+    def _fall_asleep(self, now: float) -> list[Command]:
+        close = self._close_all(now)
         self._was_up = False
         self._set_state(LinkState.ASLEEP)
         return close
 
-    def _wake_up(self, now: float) -> list[Command]:
-        if now >= self._retry_at:
-            return self._open(now)
-        self._set_state(self._retry_state)
-        return []
-
-    def _close_all(self) -> list[Command]:
-        current: list[Command] = [CloseLink(self.epoch)] if self.state in _HAS_SESSION else []
-        successor = self._close_successor()
+    def _close_all(self, now: float) -> list[Command]:
+        current: list[Command] = []
+        if self.state in _HAS_SESSION:
+            current.append(CloseLink(self.epoch))
+            self._ways.closed(self.way, now)
+        successor = self._close_successor(now)
         self._renewal.forget()
         self.session_id = ""
         return [*current, *successor]
@@ -405,37 +404,31 @@ class Link:
         self._transients.clear()
         self._renewal.begin(lifetime_s, now)
 
-    def _open(self, now: float) -> list[Command]:
+    def _try(self, now: float, *, planned: bool = False) -> list[Command]:
+        """Open a session by the best way, or wait until one may be opened."""
+        way, at = self._ways.next(now, planned=planned)
+        if at > now:
+            self._wait_for(way, at)
+            return []
         self._set_state(LinkState.CONNECTING)
+        self._ways.opening(way, now, planned=planned)
+        self.way = way
         self._newest_epoch += 1
         self.epoch = self._newest_epoch
         self.attempts += 1
         self._last_attempt_at = now
-        return [OpenLink(self.epoch, self.way)]
+        return [OpenLink(self.epoch, way)]
 
-    def _park(self, now: float) -> None:
-        self._renewal.forget()
-        self._set_state(LinkState.PARKED)
-        wait_s = PARKED_FOR_S[min(self._times_parked, len(PARKED_FOR_S) - 1)]
-        self._times_parked += 1
-        self._retry_at = now + wait_s
-
-    def _wait(self, until: float) -> None:
-        self._set_state(LinkState.WAITING)
-        self._retry_at = until
-
-    def _delay_s(self, fault: Fault) -> float:
-        return max(next(self._delays), _least_wait_s(fault))
+    def _wait_for(self, way: Way, at: float) -> None:
+        """Try ``way`` next. If that needs a person first, this is no mere wait."""
+        fault = self._ways.fault_of(way.endpoint)
+        is_beyond_us = fault is not None and rule_for(fault).reaction is Reaction.STOP_AND_TELL
+        state = LinkState.PARKED if is_beyond_us else LinkState.WAITING
+        if state is not self.state:
+            self._set_state(state)
+        self._retry_at = at
 
     def _set_state(self, new: LinkState) -> None:
         if new not in TRANSITIONS[self.state]:
             raise IllegalTransition(f"link: {self.state.value} -> {new.value}")
         self.state = new
-
-
-def _least_wait_s(fault: Fault) -> float:
-    """Return how long the server wants to be left alone."""
-    least_s = fault.retry_after_s
-    if least_s is None:
-        least_s = RATE_LIMITED_FOR_S if fault.http_status == 429 else 0.0
-    return min(least_s, RETRY_AFTER_CAP_S)

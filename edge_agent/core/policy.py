@@ -7,7 +7,8 @@ consult it; ARCHITECTURE.md shows it.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from edge_agent.core.faults import (
@@ -107,6 +108,12 @@ PARKED = Delay((15 * 60.0, 60 * 60.0, 6 * 60 * 60.0))
 CLOCK = Delay((15.0,))
 BLOCKED = Delay((30.0, 60.0, 2 * 60.0, 4 * 60.0, 8 * 60.0, 10 * 60.0))
 NONE = Delay((0.0,))
+
+
+def backoff_delays(chance: Callable[[], float]) -> Iterator[float]:
+    """Yield the waiting times of BACKOFF in seconds, for ever; ``chance`` returns numbers from 0 to 1."""
+    for failures in itertools.count(1):
+        yield BACKOFF.wait_s(failures, chance())
 
 
 class Leave(enum.Enum):

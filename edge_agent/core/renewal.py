@@ -132,6 +132,16 @@ class Renewal:
         least = Urgency.AT_IDLE if is_idle else Urgency.AT_ONCE
         return self.state is RenewalState.NONE and self.urgency >= least
 
+    @property
+    def has_successor(self) -> bool:
+        """Whether there is one, ready or not."""
+        return self.state is not RenewalState.NONE
+
+    def hold_back(self, until: float) -> None:
+        """No successor may be opened before ``until``."""
+        self.urgency = Urgency.NOT_YET
+        self._not_before = until
+
     def opening(self) -> None:
         """The successor is being opened."""
         self._set_state(RenewalState.OPENING)

@@ -7,6 +7,7 @@ from edge_agent.core.commands import Tell
 from edge_agent.core.conversation import TurnAnswered
 from edge_agent.core.faults import Fault, FaultKind
 from edge_agent.core.notices import Notice
+from edge_agent.core.ways import TransportKind
 from edge_agent.protocol.server_events import ServerEvent, UnknownEvent
 
 WORDS: dict[FaultKind, str] = {
@@ -50,6 +51,10 @@ def cause_of(event: happened.Event) -> str:
             return "mute" if muted else "unmute"
         case happened.VolumeRequested() | happened.VolumeChanged():
             return "volume"
+        case happened.NetworkChanged():
+            return "network changed"
+        case happened.ClockSet():
+            return "clock is set"
         case happened.RawEventRequested():
             return "request"
 
@@ -73,6 +78,28 @@ def no_successor(fault: Fault, retry_in_s: float) -> Tell:
     """The session that was to follow could not be opened, or has ended; the current one goes on."""
     text = f"no session to follow this one: {fault.message} (next try in {_duration(retry_in_s)})"
     return Tell(Notice.NO_SUCCESSOR, text, {"EDGE_ERROR_CODE": _code_of(fault)})
+
+
+def endpoint_left(left: str, taken: str, fault: Fault | None) -> Tell:
+    """The endpoint ``left`` can't be used, and ``taken`` has taken over."""
+    why = "" if fault is None else f": {fault.message}"
+    fields = {"EDGE_ENDPOINT": taken} | ({} if fault is None else {"EDGE_ERROR_CODE": _code_of(fault)})
+    text = f"endpoint {taken} has taken over, because {left} can't be used{why}"
+    return Tell(Notice.ENDPOINT_LEFT, text, fields)
+
+
+def endpoint_back(taken: str, left: str) -> Tell:
+    """The preferred endpoint ``taken`` works again, and has taken over from ``left``."""
+    text = f"endpoint {taken} works again, and has taken over from {left}"
+    return Tell(Notice.ENDPOINT_BACK, text, {"EDGE_ENDPOINT": taken})
+
+
+def transport_changed(endpoint: str, transport: TransportKind) -> Tell:
+    """The endpoint is reached by another transport than before."""
+    text = f"endpoint {endpoint} is reached by {transport.value} now"
+    if transport is TransportKind.WEBSOCKET:
+        text += ", because UDP does not get through; WebRTC is tried again every now and then"
+    return Tell(Notice.TRANSPORT_CHANGED, text, {"EDGE_ENDPOINT": endpoint})
 
 
 def link_is_down(

@@ -76,7 +76,7 @@ class _Record:
     is_out: bool = False
     """Whether it was left for another."""
     fault: Fault | None = None
-    """What went wrong last, since it was last healthy."""
+    """What went wrong last, since it last had a session."""
     up_since: float | None = None
     in_row: int = 0
     """Failures since it was last healthy."""
@@ -138,8 +138,12 @@ class Ways:
         """Return when there will be one (a time that has passed: there is one now), or None for never."""
         return min((at for _, at in self._preferred_to(way, now)), default=None)
 
+    def allowed_at(self, way: Way, *, planned: bool) -> float:
+        """Return when a session may be opened, however urgent it is; -inf for any time."""
+        return self._allowed_at(way.endpoint, planned=planned)
+
     def fault_of(self, endpoint: int) -> Fault | None:
-        """Return what went wrong last at an endpoint that is not healthy, else None."""
+        """Return what went wrong last at an endpoint since it last had a session, or None."""
         return self._records[endpoint].fault
 
     # -- what came of it ---------------------------------------------------------------------------
@@ -153,6 +157,7 @@ class Ways:
         """The session that was being opened is open. It has still to prove itself."""
         record = self._records[way.endpoint]
         record.is_out = False
+        record.fault = None
         record.due_at = now
         if record.up_since is None:
             record.up_since = now
@@ -160,8 +165,7 @@ class Ways:
     def closed(self, way: Way, now: float) -> None:
         """We have ended the last session of an endpoint: that is no failure."""
         record = self._records[way.endpoint]
-        if record.settle(now):
-            record.fault = None
+        record.settle(now)
         record.up_since = None
 
     def failed(self, way: Way, fault: Fault, now: float, *, beside: Way | None = None) -> None:
@@ -193,6 +197,11 @@ class Ways:
             if Trouble.NO_PATH in troubles:
                 record.avoided_until.clear()
                 record.times_avoided.clear()
+
+    def put_off(self, way: Way, now: float) -> None:
+        """A way that works found no moment to take over: it is tried again, but not at once."""
+        self.closed(way, now)
+        self._records[way.endpoint].due_at = now + RETURN_AFTER_S[0]
 
     # -- inside ------------------------------------------------------------------------------------
 

@@ -22,8 +22,8 @@ from edge_agent.core.commands import (
     Tell,
 )
 from edge_agent.core.faults import Fault, FaultKind
-from edge_agent.core.link import HEALTHY_AFTER_S, PARKED_FOR_S
 from edge_agent.core.notices import Notice
+from edge_agent.core.policy import HEALTHY_AFTER_S, PARKED
 from edge_agent.core.settings import Action, AgentSettings, ButtonSettings, Duplex, Mode
 from edge_agent.core.status import AgentState
 from edge_agent.core.talk import LATE_LIMIT_S, LONGEST_TALK_S, TALK_TAIL_S
@@ -37,6 +37,7 @@ from tests.core.scenes import (
     TURN_DETECTION_OFF,
     TURN_DETECTION_ON,
     Scene,
+    chance,
     cleared,
     closes,
     committed,
@@ -48,7 +49,6 @@ from tests.core.scenes import (
     failed,
     flushes,
     in_button_mode,
-    new_delays,
     settings,
     speech_started,
     speech_stopped,
@@ -845,8 +845,8 @@ def test_refused_settings_park_the_link_and_say_so() -> None:
     assert scene.state == "failed"
     (told,) = scene.told(Notice.PARKED)
     assert "no such voice" in told.text
-    assert scene.agent.next_deadline() == OPENED_AT + PARKED_FOR_S[0]
-    scene.until(OPENED_AT + PARKED_FOR_S[0])
+    assert scene.agent.next_deadline() == OPENED_AT + PARKED.steps_s[0]
+    scene.until(OPENED_AT + PARKED.steps_s[0])
     assert scene.state == "connecting"
     assert scene.agent.status.cause == "next try"
 
@@ -885,7 +885,7 @@ def test_an_outage_is_told_when_it_begins_and_when_it_ends() -> None:
 
 def test_a_refusal_that_parks_again_is_not_told_again() -> None:
     scene = Scene().down(FaultKind.HTTP_STATUS, "401", http_status=401)
-    scene.until(OPENED_AT + PARKED_FOR_S[0]).down(FaultKind.HTTP_STATUS, "401, request 2", http_status=401)
+    scene.until(OPENED_AT + PARKED.steps_s[0]).down(FaultKind.HTTP_STATUS, "401, request 2", http_status=401)
     assert len(scene.told(Notice.PARKED)) == 1
     assert len(scene.told(Notice.STILL_NO_SESSION)) == 1
 
@@ -1106,7 +1106,7 @@ def test_stopping_hangs_up_and_closes_the_microphone() -> None:
 
 
 def test_an_agent_that_never_started_can_be_stopped() -> None:
-    agent = Agent(settings(), new_delays)
+    agent = Agent(settings(), chance)
     assert agent.status.state is AgentState.STARTING
     assert agent.next_deadline() is None
     assert agent.stop(1.0) == [SetUplink(Gate.CLOSED)]

@@ -31,7 +31,7 @@ from edge_agent.core.talk import LONGEST_TALK_S
 from edge_agent.protocol import client_events as ask
 from edge_agent.protocol import server_events as said
 from edge_agent.protocol.objects import ApiError, ContentPart, Item, Response, ResponseStatusDetails
-from tests.core.scenes import TURN_DETECTION_ON, new_delays, settings
+from tests.core.scenes import TURN_DETECTION_ON, chance, settings
 
 ANSWER_LIMIT_S = 15.0
 PATIENCE_S = SPEECH_LIMIT_S + LONGEST_TALK_S + 4 * ANSWER_LIMIT_S
@@ -115,7 +115,7 @@ class AnyLife(RuleBasedStateMachine):
 
     @initialize(chosen=agent_settings, now=st.floats(0.0, 1e6))
     def begin(self, chosen: AgentSettings, now: float) -> None:
-        self.agent = Agent(chosen, new_delays)
+        self.agent = Agent(chosen, chance)
         is_auto = chosen.duplex is Duplex.AUTO
         self.is_half_duplex = chosen.duplex is Duplex.HALF or (is_auto and not chosen.echo_is_cancelled)
         self.may_switch = is_auto and chosen.echo_is_cancelled

@@ -12,8 +12,8 @@ from edge_agent.core.faults import (
     Reaction,
     fault_in,
     is_benign,
-    react,
 )
+from edge_agent.core.policy import rule_for
 from edge_agent.protocol import server_events as said
 from edge_agent.protocol.objects import ApiError, Response, ResponseStatusDetails
 from tests.core import scenes
@@ -65,7 +65,7 @@ CASES: list[tuple[Fault, Reaction]] = [
 
 @pytest.mark.parametrize(("fault", "reaction"), CASES)
 def test_every_fault_has_its_reaction(fault: Fault, reaction: Reaction) -> None:
-    assert react(fault) is reaction
+    assert rule_for(fault).reaction is reaction
 
 
 def test_every_kind_of_fault_is_in_the_table() -> None:

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 
 from edge_agent.core.commands import CloseLink, HandOver, OpenLink
 from edge_agent.core.faults import Fault, FaultKind
-from edge_agent.core.link import (
-    BACKOFF_CAP_S,
-    BACKOFF_FLOOR_S,
+from edge_agent.core.link import TRANSIENT_WINDOW_S, TRANSITIONS, Link, LinkState, Unwanted
+from edge_agent.core.policy import (
     HEALTHY_AFTER_S,
-    PARKED_FOR_S,
-    RATE_LIMITED_FOR_S,
+    PARKED,
+    RATE_LIMIT,
     RETRY_AFTER_CAP_S,
-    TRANSIENT_WINDOW_S,
-    TRANSITIONS,
     WAKE_SPACING_S,
-    Link,
-    LinkState,
-    Unwanted,
-    full_jitter_delays,
+    Caps,
 )
+from edge_agent.core.renewal import Renewal, RenewalSettings
+from edge_agent.core.ways import Offer, Ways
 from edge_agent.errors import IllegalTransition
-from tests.core.scenes import new_delays
+from tests.core.scenes import chance, new_delays
+
+NO_CAPS = Caps(unplanned=(), paid=())
+PARKED_FOR_S = PARKED.steps_s
 
 LOST = Fault(FaultKind.LOST, "gone")
 QUOTA = Fault(FaultKind.ERROR_EVENT, "no credit", "insufficient_quota")
@@ -32,22 +29,26 @@ EXPIRED = Fault(FaultKind.EXPIRED, "an hour is over", "session_expired")
 TRANSIENT = Fault(FaultKind.RESPONSE_FAILED, "busy", "rate_limit_exceeded")
 
 
+def new_link(caps: Caps = NO_CAPS) -> Link:
+    return Link(Ways([Offer()], chance, caps), Renewal(RenewalSettings(), new_delays))
+
+
 def open_link(now: float = 100.0) -> Link:
-    link = Link(new_delays)
+    link = new_link()
     link.start(now)
     link.up("sess_1", None, now)
     return link
 
 
 def waiting_link(fault: Fault, now: float = 100.0) -> Link:
-    link = Link(new_delays)
+    link = new_link()
     link.start(now)
     link.down(fault, now)
     return link
 
 
 def test_the_first_session_is_asked_for_at_once() -> None:
-    link = Link(new_delays)
+    link = new_link()
     assert link.phase.value == "not_started"
     assert link.start(100.0) == [OpenLink(1)]
     assert link.phase.value == "first_connect"
@@ -56,7 +57,7 @@ def test_the_first_session_is_asked_for_at_once() -> None:
 
 
 def test_each_attempt_waits_longer_and_has_a_new_epoch() -> None:
-    link = Link(new_delays)
+    link = new_link()
     link.start(100.0)
     link.down(LOST, 100.0)
     assert link.next_deadline() == 101.0
@@ -68,7 +69,7 @@ def test_each_attempt_waits_longer_and_has_a_new_epoch() -> None:
 
 
 def test_a_fault_that_comes_again_is_known_until_another_comes_or_a_session_was_open() -> None:
-    link = Link(new_delays)
+    link = new_link()
     known = []
     for fault in (LOST, LOST, QUOTA, QUOTA, LOST):
         now = link.next_deadline() or 100.0
@@ -92,7 +93,7 @@ def test_attempts_are_counted_from_session_to_session() -> None:
 
 
 def test_accept_then_drop_keeps_backing_off() -> None:
-    link = Link(new_delays)
+    link = new_link()
     link.start(100.0)
     waits = []
     for _ in range(6):
@@ -101,7 +102,7 @@ def test_accept_then_drop_keeps_backing_off() -> None:
         link.up("sess", None, now + 0.1)
         link.down(LOST, now + 0.2)
         waits.append(link.retry_in_s(now + 0.2))
-    assert waits == pytest.approx([1.0, 2.0, 4.0, 8.0, 16.0, 16.0])
+    assert waits == pytest.approx([1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
 
 
 def test_a_healthy_minute_forgives_earlier_failures() -> None:
@@ -128,7 +129,7 @@ def test_a_session_that_expires_as_soon_as_it_opens_is_backed_off() -> None:
 
 @pytest.mark.parametrize(
     ("retry_after_s", "wait_s"),
-    [(None, RATE_LIMITED_FOR_S), (42.0, 42.0), (0.0, 1.0), (1e9, RETRY_AFTER_CAP_S)],
+    [(None, RATE_LIMIT.least_s), (42.0, 42.0), (0.0, 1.0), (1e9, RETRY_AFTER_CAP_S)],
 )
 def test_rate_limits_are_waited_for(retry_after_s: float | None, wait_s: float) -> None:
     fault = Fault(FaultKind.HTTP_STATUS, "slow down", http_status=429, retry_after_s=retry_after_s)
@@ -146,7 +147,7 @@ def test_retry_after_of_an_overloaded_server_is_honoured() -> None:
 
 
 def test_what_only_a_person_can_mend_is_tried_again_after_minutes_then_hours() -> None:
-    link = Link(new_delays)
+    link = new_link()
     link.start(100.0)
     waits = []
     for _ in range(4):
@@ -243,22 +244,22 @@ def test_only_the_newest_session_counts() -> None:
 
 @pytest.mark.parametrize("is_up", [True, False])
 def test_stopping_hangs_up_and_ends_everything(is_up: bool) -> None:
-    link = open_link() if is_up else Link(new_delays)
+    link = open_link() if is_up else new_link()
     link.start(100.0) if not is_up else None
-    assert link.stop() == [CloseLink(1)]
-    assert link.stop() == []
+    assert link.stop(200.0) == [CloseLink(1)]
+    assert link.stop(200.0) == []
     assert link.session_id == ""
     assert link.phase.value == "not_started"
     assert link.wake(1e6) == []
 
 
 def test_stopping_a_waiting_link_has_nothing_to_hang_up() -> None:
-    assert waiting_link(LOST).stop() == []
+    assert waiting_link(LOST).stop(200.0) == []
 
 
 def test_a_move_that_the_table_does_not_hold_is_a_bug() -> None:
     with pytest.raises(IllegalTransition, match="link: new -> up"):
-        Link(new_delays).up("sess", None, 1.0)
+        new_link().up("sess", None, 1.0)
 
 
 def test_every_state_has_a_row_and_can_be_left_or_is_the_end() -> None:
@@ -266,23 +267,12 @@ def test_every_state_has_a_row_and_can_be_left_or_is_the_end() -> None:
     assert [state for state in LinkState if not TRANSITIONS[state]] == [LinkState.STOPPED]
 
 
-@pytest.mark.parametrize(("chance", "expected"), [(0.0, BACKOFF_FLOOR_S), (1.0, BACKOFF_CAP_S)])
-def test_full_jitter_lies_between_floor_and_cap(chance: float, expected: float) -> None:
-    delays = list(itertools.islice(full_jitter_delays(lambda: chance), 20))
-    assert delays[-1] == expected
-    assert delays == sorted(delays)
-
-
-def test_full_jitter_doubles_its_ceiling() -> None:
-    assert list(itertools.islice(full_jitter_delays(lambda: 1.0), 8)) == [1, 2, 4, 8, 16, 32, 60, 60]
-
-
 # -- a successor ---------------------------------------------------------------------------------------
 
 
 def due_link() -> Link:
     """A link whose session of 100 s, from 100 s on, is to be renewed: it is 180 s now."""
-    link = Link(new_delays)
+    link = new_link()
     link.start(100.0)
     link.up("sess_1", 100.0, 100.0)
     link.tick(180.0)
@@ -358,7 +348,7 @@ def test_a_successor_that_waits_too_long_is_closed() -> None:
 def test_stopping_closes_both() -> None:
     link = due_link()
     link.renew(180.0, is_idle=True)
-    assert link.stop() == [CloseLink(1), CloseLink(2)]
+    assert link.stop(200.0) == [CloseLink(1), CloseLink(2)]
     assert link.next_deadline() is None
 
 
@@ -386,7 +376,7 @@ def test_a_link_that_is_not_wanted_closes_and_opens_when_it_is() -> None:
 
 
 def test_a_link_that_is_wanted_by_nobody_starts_asleep() -> None:
-    link = Link(new_delays)
+    link = new_link()
     assert link.want(Unwanted.NO_CONVERSATION, 100.0) == []
     assert link.start(100.0) == []
     assert link.phase.value == "asleep"
@@ -414,7 +404,7 @@ def test_falling_asleep_closes_a_successor_too() -> None:
 
 
 def test_an_attempt_is_broken_off_when_nobody_wants_it() -> None:
-    link = Link(new_delays)
+    link = new_link()
     link.start(100.0)
     assert link.want(Unwanted.BUDGET, 100.1) == [CloseLink(1)]
     assert not link.is_current(1)

@@ -33,6 +33,8 @@ CAUSES: list[tuple[happened.Event, str]] = [
     (happened.MuteRequested(False), "unmute"),
     (happened.VolumeRequested(50), "volume"),
     (happened.VolumeChanged(50), "volume"),
+    (happened.NetworkChanged(), "network changed"),
+    (happened.ClockSet(), "clock is set"),
     (happened.RawEventRequested({}), "request"),
 ]
 

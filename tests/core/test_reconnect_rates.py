@@ -1,0 +1,112 @@
+"""How often a server that does not want us is called in an hour: as often as the policy's table says."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+
+from edge_agent.core.faults import FaultKind
+from edge_agent.core.policy import BACKOFF, PARKED, RATE_LIMIT
+from edge_agent.core.ways import Offer
+from tests.core.scenes import OPENED_AT, Scene, error, settings
+
+HOUR_S = 3600.0
+
+Server = Callable[[Scene], object]
+"""What a server does with a call."""
+
+
+def refuse(status: int, code: str | None = None, **fields: object) -> Server:
+    return lambda scene: scene.down(FaultKind.HTTP_STATUS, "no", http_status=status, code=code, **fields)
+
+
+def accept_and_drop(scene: Scene) -> None:
+    scene.up().down(FaultKind.CLOSED, "bye")
+
+
+def accept_and_find_no_credit(scene: Scene) -> None:
+    scene.up().hear(error("insufficient_quota"))
+
+
+def attempts_of(server: Server, presses_every_s: float | None = None) -> list[float]:
+    """Return when the server was called in the first hour, in seconds from the start."""
+    scene = Scene(settings())
+    press_at = OPENED_AT + (presses_every_s or 2 * HOUR_S)
+    answered = 0
+    while True:
+        while len(scene.opened_at) > answered:
+            answered += 1
+            server(scene)
+        deadline = scene.agent.next_deadline()
+        at = min(press_at, deadline if deadline is not None else 2 * HOUR_S)
+        if at >= OPENED_AT + HOUR_S:
+            return [opened - OPENED_AT for opened in scene.opened_at]
+        scene.until(at)
+        if at == press_at and len(scene.opened_at) == answered:
+            press_at += presses_every_s or 0.0
+            scene.press("side").until(at + 0.1).release("side")
+
+
+def times_by(waits_s: list[float]) -> list[float]:
+    """Return the moments of attempts that follow each other after these waits, within an hour."""
+    return [at for at in itertools.accumulate([0.0, *waits_s]) if at < HOUR_S]
+
+
+def steps(steps_s: tuple[float, ...], least_s: float = 0.0) -> list[float]:
+    return [max(step, least_s) for step in (*steps_s, *[steps_s[-1]] * 400)]
+
+
+@pytest.mark.parametrize(
+    ("server", "attempts"),
+    [
+        (refuse(429), times_by(steps(RATE_LIMIT.steps_s, RATE_LIMIT.least_s))),
+        (refuse(429, retry_after_s=120.0), times_by([120.0] * 30)),
+        (refuse(503), times_by(steps(BACKOFF.steps_s))),
+        (refuse(429, "insufficient_quota"), times_by(steps(PARKED.steps_s))),
+        (refuse(401, "invalid_api_key"), times_by(steps(PARKED.steps_s))),
+        (accept_and_find_no_credit, times_by(steps(PARKED.steps_s))),
+    ],
+)
+def test_refusals_are_met_as_often_as_the_table_says(server: Server, attempts: list[float]) -> None:
+    assert attempts_of(server) == pytest.approx(attempts)
+
+
+@pytest.mark.parametrize(
+    ("server", "count"),
+    [
+        (refuse(429), 65),  # 10, 20, 30, 40, 56, 88 s, then every minute
+        (refuse(429, retry_after_s=120.0), 30),  # every two minutes
+        (refuse(503), 65),  # 1, 3, 7, 15, 31, 63 s, then every minute
+        (refuse(429, "insufficient_quota"), 2),  # at once, and after 15 min
+        (accept_and_find_no_credit, 2),
+        (accept_and_drop, 60),  # ten in any ten minutes
+    ],
+)
+def test_the_attempts_of_an_hour_are_so_many(server: Server, count: int) -> None:
+    assert len(attempts_of(server)) == count
+
+
+def test_a_server_that_accepts_and_drops_gets_ten_sessions_in_ten_minutes() -> None:
+    attempts = attempts_of(accept_and_drop)
+    assert attempts[:10] == pytest.approx(times_by(steps(BACKOFF.steps_s))[:10])
+    assert attempts[10] == pytest.approx(600.0)
+    assert all(later - earlier >= 600.0 for earlier, later in zip(attempts, attempts[10:], strict=False))
+
+
+def test_a_button_pressed_all_the_time_does_not_get_round_the_storm_breaker() -> None:
+    attempts = attempts_of(accept_and_drop, presses_every_s=3.0)
+    assert len(attempts) == 60
+    assert all(later - earlier >= 600.0 for earlier, later in zip(attempts, attempts[10:], strict=False))
+
+
+def test_three_endpoints_that_fail_are_each_tried_at_once_and_then_in_turn() -> None:
+    offers = (Offer("one"), Offer("two"), Offer("three", is_paid=False))
+    turns = settings().turn_taking * 3
+    scene = Scene(settings(offers=offers, turn_taking=turns))
+    for _ in range(3):
+        scene.down(FaultKind.NETWORK, "refused")
+    ways = [command.way.endpoint for _, command in scene.log if hasattr(command, "way")]
+    assert ways == [0, 1, 2]
+    assert scene.opened_at == [OPENED_AT] * 3
