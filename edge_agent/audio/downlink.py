@@ -111,5 +111,11 @@ class _Decoder:
         steps = math.ceil(samples / CONCEALMENT_STEP_SAMPLES)
         return self._opus.conceal(steps * CONCEALMENT_STEP_SAMPLES)[: samples * SAMPLE_BYTES]
 
+    def keep(self) -> None:
+        self._opus.keep()
+
+    def take_back(self) -> None:
+        self._opus.take_back()
+
     def reset(self) -> None:
         self._opus = OpusDecoder()

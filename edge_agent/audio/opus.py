@@ -127,7 +127,9 @@ class OpusDecoder:
         self._state = self._library.opus_decoder_create(SAMPLE_RATE_HZ, 1, ctypes.byref(error))
         _check(error.value, "opus_decoder_create")
         weakref.finalize(self, self._library.opus_decoder_destroy, self._state)
+        self._kept = ctypes.create_string_buffer(self._library.opus_decoder_get_size(1))
         self._pcm = (ctypes.c_int16 * LONGEST_PACKET_SAMPLES)()
+        self.keep()
 
     def decode(self, packet: bytes) -> bytes:
         """Return the packet's sound. Raises OpusError for what is not Opus; the decoder stays usable."""
@@ -143,6 +145,17 @@ class OpusDecoder:
     def conceal(self, lost_samples: int) -> bytes:
         """Return ``lost_samples`` (a multiple of 2.5 ms, up to 120 ms) that go on like the sound before."""
         return self._decode(None, lost_samples, fec=False)
+
+    def keep(self) -> None:
+        """Remember where the stream is.
+
+        A state is one block of memory and made to be copied (documentation of ``OpusDecoder``).
+        """
+        ctypes.memmove(self._kept, self._state, len(self._kept))
+
+    def take_back(self) -> None:
+        """Go back to where :meth:`keep` was called last: all that was decoded since did not happen."""
+        ctypes.memmove(self._state, self._kept, len(self._kept))
 
     def _decode(self, packet: bytes | None, samples: int, *, fec: bool) -> bytes:
         n_bytes = len(packet) if packet is not None else 0
@@ -175,6 +188,7 @@ def _library() -> Any:
         ("opus_encoder_create", state, [ctypes.c_int32, number, number, state]),
         ("opus_encoder_destroy", None, [state]),
         ("opus_encode", ctypes.c_int32, [state, text, number, state, ctypes.c_int32]),
+        ("opus_decoder_get_size", number, [number]),
         ("opus_decoder_create", state, [ctypes.c_int32, number, state]),
         ("opus_decoder_destroy", None, [state]),
         ("opus_decode", number, [state, text, ctypes.c_int32, state, number, number]),

@@ -64,6 +64,19 @@ def test_a_lost_packet_is_concealed_by_something_like_it() -> None:
     assert amplitude(concealed, 400) > PEAK / 4
 
 
+def test_a_stream_goes_on_as_if_what_was_taken_back_had_not_been() -> None:
+    packets = packets_of(OpusEncoder(OpusSettings(application=Application.LOW_DELAY)), tone(400, 0.2))
+    undisturbed, decoder = OpusDecoder(), OpusDecoder()
+    for packet in packets[:5]:
+        expected = [undisturbed.decode(packet), decoder.decode(packet)]
+        assert expected[0] == expected[1]
+    decoder.keep()
+    decoder.conceal(1_920)
+    decoder.take_back()
+    for packet in packets[5:]:
+        assert decoder.decode(packet) == undisturbed.decode(packet)
+
+
 def test_the_packet_after_a_lost_one_brings_it_back() -> None:
     settings = OpusSettings(bitrate_bps=32_000, fec=True, expected_loss_percent=20)
     encoder, decoder = OpusEncoder(settings), OpusDecoder()

@@ -27,7 +27,7 @@ from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.core.playout.packet_buffer import PacketBuffer, WaitingPacket
 from edge_agent.core.playout.pull_clock import PullClock
 from edge_agent.core.playout.retiming import SHORTENABLE_SAMPLES, SILENCE_TOLERANCE_S, Retimer
-from edge_agent.core.playout.samples import fade_to_silence, is_audible
+from edge_agent.core.playout.samples import REJOINED_SAMPLES, fade_to_silence, is_audible, rejoined
 from edge_agent.core.playout.statistics import PlayoutStatistics
 from edge_agent.errors import IllegalTransition
 
@@ -41,6 +41,11 @@ sends none any more has paused."""
 LONGEST_BLOCK_BYTES = 2 * PERIOD_BYTES
 """20 ms: what is decoded already is given out at once. It is played no later for it, and the playback thread
 wakes up half as often."""
+
+TOLERATED_S = 0.002
+TOLERATED_SHARE = 0.1
+"""How much later than wanted sound may be played, and what share of the target more: each correction changes
+the sound, and what is cut now is missing when the next packet is as late as the last one that was late."""
 
 STALE_S = 1.0
 """How long after a flush what belongs to it may still arrive. Sound that comes later is a new answer, also if
@@ -73,6 +78,12 @@ class Decoder(Protocol):
 
     def conceal(self, samples: int) -> bytes:
         """Return sound that goes on like the last."""
+
+    def keep(self) -> None:
+        """Remember where the stream is."""
+
+    def take_back(self) -> None:
+        """Go back there: what was decoded and concealed since did not happen."""
 
     def reset(self) -> None:
         """Begin a new stream."""
@@ -194,8 +205,9 @@ class JitterBuffer:
 
     def _decode(self, packet: WaitingPacket, now: float) -> None:
         assert self._position is not None
-        pcm = self._decoder.decode(packet.payload, packet.duration)
         known_samples = self._position - packet.timestamp
+        is_only_late = self._bridged_samples > 0 and known_samples == 0
+        pcm = self._rejoin(packet) if is_only_late else self._decoder.decode(packet.payload, packet.duration)
         self._pcm += pcm[known_samples * SAMPLE_BYTES :]
         self._position = packet.end
         self._sequence = packet.sequence
@@ -217,11 +229,24 @@ class JitterBuffer:
             return False
         if self._phase is Phase.PLAYING:
             self._set_phase(Phase.BRIDGING)
+        if self._bridged_samples == 0:
+            self._decoder.keep()
         pcm = self._conceal(PERIOD_SAMPLES)
         self._bridged_samples += PERIOD_SAMPLES
         is_last = self._bridged_samples >= LONGEST_BRIDGE_SAMPLES
         self._pcm += fade_to_silence(pcm) if is_last else pcm
         return True
+
+    def _rejoin(self, packet: WaitingPacket) -> bytes:
+        """Return a packet's sound as it goes on from what was made up while it was late.
+
+        The decoder never knows of that: a stream decodes best after what was really sent.
+        """
+        made_up = self._decoder.conceal(REJOINED_SAMPLES)
+        self._decoder.take_back()
+        joined, more_samples = rejoined(made_up, self._decoder.decode(packet.payload, packet.duration))
+        self._count_concealed(more_samples)
+        return joined
 
     def _fill_gap(self, head: WaitingPacket, gap_samples: int, now: float) -> bool:
         """Packets before ``head`` are missing. Once they are given up, what was bridged stands for them."""
@@ -258,7 +283,10 @@ class JitterBuffer:
         media_samples = self._position - len(self._pcm) // SAMPLE_BYTES - taken_samples
         delay_s = self._delay.delay_s(now, media_samples / SAMPLE_RATE_HZ)
         error_s = delay_s - self._delay.target_s
-        return error_s if error_s < 0 else max(0.0, min(error_s, delay_s - self._delay.recent_peak_s))
+        if error_s < 0:
+            return error_s
+        spare_s = min(error_s, delay_s - self._delay.recent_peak_s)
+        return spare_s if spare_s > TOLERATED_S + TOLERATED_SHARE * self._delay.target_s else 0.0
 
     def _retime_speech(self, pcm: bytes, error_s: float, now: float) -> bytes:
         if not self._retimer.is_due(error_s, now):

@@ -35,6 +35,10 @@ SEARCHED_SAMPLES = LONGEST_LAG_SAMPLES + COMPARED_SAMPLES
 """What :func:`repetition` looks at: 25 ms."""
 
 
+REJOINED_SAMPLES = 2 * COMPARED_SAMPLES
+"""20 ms: what :func:`rejoined` looks at, 10 ms of it for the place where to leave."""
+
+
 def peak(pcm: bytes) -> int:
     """Return the greatest magnitude, 0 to 32 768."""
     return audioop.max(pcm, SAMPLE_BYTES)
@@ -76,6 +80,18 @@ def splice(pcm: bytes, leave_samples: int, join_samples: int) -> bytes:
     fade_bytes = CROSS_FADE_SAMPLES * SAMPLE_BYTES
     faded = cross_fade(pcm[leave : leave + fade_bytes], pcm[join : join + fade_bytes])
     return pcm[:leave] + faded + pcm[join + fade_bytes :]
+
+
+def rejoined(made_up: bytes, pcm: bytes) -> tuple[bytes, int]:
+    """Return ``pcm`` as it goes on from the beginning of ``made_up``, and how many samples come before it.
+
+    ``made_up`` holds REJOINED_SAMPLES; it is left where the two are most alike.
+    """
+    compared = min(COMPARED_SAMPLES * SAMPLE_BYTES, len(pcm))
+    leave_samples, _ = audioop.findfit(made_up, pcm[:compared])
+    leave, fade_bytes = leave_samples * SAMPLE_BYTES, min(CROSS_FADE_SAMPLES * SAMPLE_BYTES, len(pcm))
+    faded = cross_fade(made_up[leave : leave + fade_bytes], pcm[:fade_bytes])
+    return made_up[:leave] + faded + pcm[fade_bytes:], leave_samples
 
 
 def cross_fade(old: bytes, new: bytes) -> bytes:

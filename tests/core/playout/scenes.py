@@ -81,6 +81,7 @@ class FakeDecoder:
         self._sound = sound
         self._is_loud = False
         self._at_samples = 0
+        self._kept = (False, 0)
 
     def decode(self, payload: bytes, samples: int) -> bytes:
         call = Call("decode", self.now, samples, payload)
@@ -96,6 +97,13 @@ class FakeDecoder:
     def conceal(self, samples: int) -> bytes:
         self.calls.append(Call("conceal", self.now, samples))
         return self._next(samples)
+
+    def keep(self) -> None:
+        self._kept = (self._is_loud, self._at_samples)
+
+    def take_back(self) -> None:
+        self.calls.append(Call("take back", self.now, 0))
+        self._is_loud, self._at_samples = self._kept
 
     def reset(self) -> None:
         self.calls.append(Call("reset", self.now, 0))

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.core.pcm import SILENCE
+from edge_agent.core.pcm import SAMPLE_BYTES, SILENCE
 from edge_agent.core.playout.samples import (
     AUDIBLE_PEAK,
     CROSS_FADE_SAMPLES,
     LONGEST_LAG_SAMPLES,
+    REJOINED_SAMPLES,
     SEARCHED_SAMPLES,
     SHORTEST_LAG_SAMPLES,
     cross_fade,
@@ -19,6 +20,7 @@ from edge_agent.core.playout.samples import (
     is_audible,
     mirrored,
     peak,
+    rejoined,
     repetition,
     splice,
 )
@@ -141,3 +143,19 @@ def test_a_tone_that_is_spliced_stays_a_tone() -> None:
     pcm = tone(200, 0.1)[: 2 * SEARCHED_SAMPLES]
     spliced = splice(pcm, 0, PITCH_SAMPLES)
     assert samples(spliced) == pytest.approx(samples(pcm)[: len(spliced) // 2], abs=2)
+
+
+def test_sound_is_joined_to_what_was_made_up_where_both_are_alike() -> None:
+    whole = tone(100, 0.06)
+    made_up, pcm = whole[: REJOINED_SAMPLES * SAMPLE_BYTES], whole[60 * SAMPLE_BYTES :]
+    joined, more_samples = rejoined(made_up, pcm)
+    assert more_samples == 60
+    assert len(joined) == len(pcm) + 60 * SAMPLE_BYTES
+    assert max(abs(a - b) for a, b in zip(array("h", joined), array("h", whole), strict=False)) <= 1
+
+
+@pytest.mark.parametrize("samples", [120, 240, 480, 2880])
+def test_a_packet_of_any_length_is_joined_without_losing_a_sample(samples: int) -> None:
+    joined, more_samples = rejoined(tone(200, 0.02), tone(150, samples / 48_000))
+    assert len(joined) == (samples + more_samples) * SAMPLE_BYTES
+    assert 0 <= more_samples <= REJOINED_SAMPLES
