@@ -57,6 +57,7 @@ from edge_agent.core.commands import (
 from edge_agent.core.events import (
     ButtonPressed,
     ButtonReleased,
+    ClockSet,
     Device,
     DeviceBack,
     EchoMeasured,
@@ -81,6 +82,7 @@ from edge_agent.gpio.leds import Leds
 from edge_agent.gpio.light import LedTask
 from edge_agent.parts import Parts
 from edge_agent.runner import Runner
+from edge_agent.session import clock
 from edge_agent.session.session import RealtimeSession
 from edge_agent.sessions import Sessions
 from edge_agent.supervision import Supervisor
@@ -235,6 +237,7 @@ class Appliance:
             tasks.create_task(self._light.run(), name="light"),
             tasks.create_task(self._accounts.run(), name="accounts"),
             tasks.create_task(self._feed_watchdog(), name="watchdog"),
+            tasks.create_task(self._watch_clock(), name="clock"),
         ]
         if self._control is not None:
             living += [
@@ -250,6 +253,10 @@ class Appliance:
             await asyncio.wait(living)
             self._runner.stop()
             await self._sessions.closed(HANG_UP_LIMIT_S)
+
+    async def _watch_clock(self) -> None:
+        await clock.wait_until_set()
+        self._runner.post(ClockSet())
 
     async def _until_stopped_or_crashed(self, stop: asyncio.Event) -> None:
         assert self._crash is not None

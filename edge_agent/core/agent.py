@@ -164,12 +164,7 @@ class Agent:
 
     def _tell_of_way(self, now: float) -> list[Command]:
         """Say that another endpoint or transport has taken over, if one has."""
-        return self._say(self._failover.session_began(self._link.way, self._why_left(), now))
-
-    def _why_left(self) -> Fault | None:
-        """What keeps us from the endpoints that are preferred to the one in use: the first one's fault."""
-        faults = (self._ways.fault_of(endpoint) for endpoint in range(self._link.way.endpoint))
-        return next((fault for fault in faults if fault is not None), None)
+        return self._say(self._failover.session_began(self._link.way, self._ways.fault_of, now))
 
     @property
     def _turns(self) -> TurnTaking:

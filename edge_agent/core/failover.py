@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from edge_agent.core import reports
 from edge_agent.core.commands import Tell
@@ -21,8 +21,10 @@ class Failover:
         self._since: float | None = None
         self._is_announced = False
 
-    def session_began(self, way: Way, fault: Fault | None, now: float) -> list[Tell | ask.ClientEvent]:
-        """A session begins to be talked on. ``fault`` is why the way before can't be used, if that is known.
+    def session_began(
+        self, way: Way, fault_of: Callable[[int], Fault | None], now: float
+    ) -> list[Tell | ask.ClientEvent]:
+        """A session begins to be talked on. ``fault_of`` tells why an endpoint can't be used, if it can't.
 
         An announcement is not repeated until the preferred endpoint has worked for a while.
         """
@@ -33,7 +35,7 @@ class Failover:
             self._since = now if self._since is None else self._since
             return []
         self._since = now
-        told = self._told(before, way, fault)
+        told = self._told(before, way, fault_of(before.endpoint))
         return [told, *self._announcement(way)] if way.endpoint > before.endpoint else [told]
 
     def _told(self, before: Way, way: Way, fault: Fault | None) -> Tell:

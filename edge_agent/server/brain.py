@@ -76,6 +76,7 @@ ABILITIES = (
     "You can ask me what time it is, or what day it is. I can work with numbers, I can set a timer, "
     "and I can repeat what you say."
 )
+OFFLINE = "I am offline. I can tell the time and the date, I can work with numbers, and I can set a timer."
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -95,6 +96,14 @@ _SMALL_TALK = {
     "be quiet": "All right.",
     "what can you do": ABILITIES,
     "help": ABILITIES,
+    "are you online": OFFLINE,
+    "are you offline": OFFLINE,
+    "do you have internet": OFFLINE,
+    "is there internet": OFFLINE,
+    "what is wrong": OFFLINE,
+    "what is wrong with you": OFFLINE,
+    "what is the weather": OFFLINE,
+    "what is the weather today": OFFLINE,
 }
 
 _TOOLS: tuple[tuple[re.Pattern[str], tuple[str, ...], Callable[[re.Match[str]], dict[str, object]]], ...] = (

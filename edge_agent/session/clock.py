@@ -6,6 +6,7 @@ systemd-timesyncd show it.
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import time
 from pathlib import Path
@@ -31,6 +32,18 @@ def is_set(sign: Path = TIMESYNCD_SIGN) -> bool:
     if time.time() < LEAST_TIME_S:
         return False
     return sign.exists() or _is_disciplined()
+
+
+POLL_S = 1.0
+"""How soon it is noticed that the clock was set. Looking costs microseconds."""
+
+
+async def wait_until_set() -> None:
+    """Return when the clock is set: at once if it is; never where nobody sets it."""
+    while True:
+        if is_set():
+            return
+        await asyncio.sleep(POLL_S)
 
 
 def _is_disciplined() -> bool:
