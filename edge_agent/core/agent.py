@@ -311,7 +311,7 @@ class Agent:
     def _hold(self, since: float) -> list[Command]:
         """Keep what the microphone hears for the session that takes over; that is to hear all ``since``."""
         self._unheard_since = since
-        if self._gate is not Gate.OPEN:
+        if self._gate is not Gate.OPEN or self._wanted_gate is not Gate.OPEN:
             return []
         self._gate = Gate.HOLDING
         return [SetUplink(Gate.HOLDING)]

@@ -85,11 +85,12 @@ class Renewal:
     def begin(self, lifetime_s: float | None, now: float) -> None:
         """Another session begins, which lives for ``lifetime_s`` (None: for ever); what was is forgotten."""
         self.forget()
-        life_s = math.inf if lifetime_s is None else lifetime_s
+        life_s = math.inf if lifetime_s is None else max(0.0, lifetime_s)
         age_s = math.inf if self._settings.max_age_s is None else self._settings.max_age_s
         self._due_at = now + min(life_s * self._settings.due_share, age_s)
         self._latest_at = max(self._due_at, now + life_s * self._settings.latest_share)
         self._delays = self._new_delays()
+        self.tick(now)
 
     def forget(self) -> None:
         """There is no session to be followed."""
@@ -104,6 +105,7 @@ class Renewal:
         limit = self._settings.max_context_tokens
         if limit is not None and input_tokens > limit:
             self._due_at = min(self._due_at, now)
+            self.tick(now)
 
     def next_deadline(self) -> float | None:
         """When :meth:`tick` has something to do, or None."""
