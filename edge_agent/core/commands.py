@@ -127,6 +127,16 @@ class StepVolume:
 
 
 @dataclass(frozen=True, slots=True)
+class SaveLedger:
+    """Keep ``text`` instead of what was kept before, whatever happens to the power. Not answered.
+
+    Before a session is opened it must have been kept; anything else may follow while it is being written.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tell:
     """Say something to the person who runs the device: one log record, with fields for the journal."""
 
@@ -148,5 +158,6 @@ Command = (
     | SetVolume
     | StepVolume
     | MeasureEcho
+    | SaveLedger
     | Tell
 )

@@ -53,6 +53,12 @@ class Notice(enum.Enum):
     UNMUTED = ("2c915ee626574f75ae6e41223c39801e", Severity.INFO)
     VOLUME_CHANGED = ("14a555977fac4265a09046cd9b9161b1", Severity.INFO)
     NO_GPIO = ("bddaf923c800469fb57700a261cda43c", Severity.WARNING)
+    BUDGET_LOW = ("0d46877c3849407a9f093c51dc954832", Severity.WARNING)
+    BUDGET_SPENT = ("f2174fdf7f8b400a811e4fd9fbace58c", Severity.WARNING)
+    BUDGET_AGAIN = ("d6e0092272c64007bb7dc84a5982d677", Severity.INFO)
+    LEDGER_BROKEN = ("3ca5eab8ea824df18e764d57bcc3a222", Severity.ERROR)
+    LEDGER_NOT_KEPT = ("d763ef7745db4c139ea13b63bd852e62", Severity.ERROR)
+    TALKS_WITH_ITSELF = ("5881690506994aa49d0878ff9a54edb0", Severity.WARNING)
     MALFORMED_EVENT = ("8333a8d817b64cfeb67b7da6834cbb5a", Severity.WARNING)
 
     def __init__(self, message_id: str, severity: Severity) -> None:

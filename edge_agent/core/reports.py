@@ -190,6 +190,24 @@ def volume_changed(percent: int) -> Tell:
     return Tell(Notice.VOLUME_CHANGED, f"the volume is {percent} %", {"EDGE_VOLUME_PERCENT": str(percent)})
 
 
+def budget_is_low(spent: str, period: str) -> Tell:
+    """As much was spent in a period ("hour", "day", "month") as a person wants to be warned of."""
+    return Tell(Notice.BUDGET_LOW, f"{spent} were spent in this {period}")
+
+
+def budget_is_spent(reason: str, until: str) -> Tell:
+    """A limit is reached: no session until then ("the next day")."""
+    return Tell(Notice.BUDGET_SPENT, f"the budget is spent until {until}: {reason}")
+
+
+BUDGET_AGAIN = Tell(Notice.BUDGET_AGAIN, "there is budget again")
+
+
+def talks_with_itself(reason: str, consequence: str) -> Tell:
+    """Answers follow each other without a person in between."""
+    return Tell(Notice.TALKS_WITH_ITSELF, f"it talks with itself ({reason}); {consequence}")
+
+
 MUTED = Tell(Notice.MUTED, "muted: the microphone device is closed")
 UNMUTED = Tell(Notice.UNMUTED, "the microphone is open again")
 
