@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from edge_agent.core.ways import TransportKind
 from tests.processes import Daemon, running_daemon
 from tests.speech import SILENCE_100_MS, spoken
 from tests.system.holdings import open_files
@@ -35,10 +36,11 @@ ON_THE_WAY = 25
 """Frames of 20 ms that may still come of what was said before: encoder, network and jitter buffer."""
 
 
-@pytest.fixture(scope="module")
-def lasting_daemon() -> Iterator[Daemon]:
+@pytest.fixture(scope="module", params=[kind.value for kind in TransportKind])
+def lasting_daemon(request: pytest.FixtureRequest) -> Iterator[Daemon]:
     with local_server() as server:
-        config = {"endpoints": [server.endpoint()], "session": QUICK_TURNS, **BUTTON_MODE}
+        endpoint = {**server.endpoint(), "transport": request.param}
+        config = {"endpoints": [endpoint], "session": QUICK_TURNS, **BUTTON_MODE}
         with running_daemon(config) as daemon:
             daemon.seen.wait_for_state("idle")
             yield daemon
