@@ -11,7 +11,7 @@ import contextlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,10 +74,16 @@ class Place:
 
 
 @contextmanager
-def place(config: Mapping[str, Any] | None = None, *, servers: int = 1) -> Iterator[Place]:
+def place(
+    config: Mapping[str, Any] | None = None,
+    *,
+    servers: int = 1,
+    before: Callable[[Wires], None] = lambda _: None,
+) -> Iterator[Place]:
     """Set all of it up for the length of the block; nothing of it is left afterwards.
 
-    With more than one of ``servers`` the others stand by, loaded, with nobody calling them.
+    With more than one of ``servers`` the others stand by, loaded, with nobody calling them. ``before`` is
+    done to the wires before the daemon starts.
     """
     with contextlib.ExitStack() as cleanup:
         folder = Path(tempfile.mkdtemp(prefix="edge-agent-"))
@@ -91,6 +97,7 @@ def place(config: Mapping[str, Any] | None = None, *, servers: int = 1) -> Itera
         cleanup.callback(ear.close)
         settings = _config(folder / "loudspeaker.fifo", config or {})
         environment = {"SSL_CERT_FILE": str(folder / FILE), KEY_NAME: KEY}
+        before(lines)
         daemon = cleanup.enter_context(running_daemon(settings, environment, lines.inside(DEVICE)))
         yield Place(lines, door, daemon, ear, there)
 
