@@ -78,6 +78,10 @@ class _Sound:
     def open_stream(self, tell: Callable[[Note], None]) -> AnswerStream:
         return self._downlink.open_stream(tell)
 
+    @property
+    def undecodable_packets(self) -> int:
+        return self._downlink.undecodable_packets
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:

@@ -34,7 +34,8 @@ class Downlink:
         self._device_s = device_s
         self._stream: AnswerStream | None = None
         self._lock = threading.Lock()
-        self._jitter_buffer = JitterBuffer(_Decoder())
+        self._decoder = _Decoder()
+        self._jitter_buffer = JitterBuffer(self._decoder)
         self._queue = PcmQueue(QUEUE_LIMIT_PERIODS * PERIOD_BYTES)
         self._queued = QueuedPlayout(self._queue)
         self._ignores_until = -math.inf
@@ -43,6 +44,11 @@ class Downlink:
     def statistics(self) -> PlayoutStatistics:
         """The counters of all sound that came in packets; they go on counting."""
         return self._jitter_buffer.statistics
+
+    @property
+    def undecodable_packets(self) -> int:
+        """How many packets libopus has refused; only grows."""
+        return self._decoder.refused_packets
 
     def receive(self, packet: RtpPacket) -> None:
         """Take a packet of the server's sound, in the order of arrival."""
@@ -93,11 +99,13 @@ class _Decoder:
 
     def __init__(self) -> None:
         self._opus = OpusDecoder()
+        self.refused_packets = 0
 
     def decode(self, payload: bytes, samples: int) -> bytes:
         try:
             return self._opus.decode(payload)
         except OpusError:
+            self.refused_packets += 1
             return self.conceal(samples)
 
     def recover(self, next_payload: bytes, samples: int) -> bytes:

@@ -60,6 +60,7 @@ class Agent:
         self._gate: Gate | None = None
         self._unheard_since = 0.0
         self._is_catching_up = False
+        self._doubted_epoch = 0
         self._explained: AgentState | None = None
         self._cause = "start"
 
@@ -115,6 +116,8 @@ class Agent:
                 return self._link_up(event, now)
             case happened.LinkDown(epoch=epoch, fault=fault):
                 return self._link_down(epoch, fault, now)
+            case happened.LinkDoubted(epoch=epoch) | happened.LinkTrusted(epoch=epoch):
+                return self._doubt(epoch, isinstance(event, happened.LinkDoubted))
             case happened.SoundStarted(near_end_quiet_since=voice_ended_at):
                 return self._say(self._dialogue.sound_started(voice_ended_at, now))
             case happened.SoundEnded():
@@ -192,6 +195,13 @@ class Agent:
             is_told=self._link.failed_alike,
         )
         return [*ended, told]
+
+    def _doubt(self, epoch: int, is_doubted: bool) -> list[Command]:
+        """The session gives no sign of life, or gives one again."""
+        if not (self._link.is_up and self._link.is_current(epoch)):
+            return []
+        self._doubted_epoch = epoch if is_doubted else 0
+        return [reports.link_is_doubted(self._link.session_id, is_doubted=is_doubted)]
 
     def _server_said(self, event: said.ServerEvent, now: float) -> list[Command]:
         if isinstance(event, said.ResponseDone) and event.response.usage is not None:
@@ -272,9 +282,14 @@ class Agent:
     # -- what follows from the facts ---------------------------------------------------------------
 
     @property
+    def _link_phase(self) -> LinkPhase:
+        is_doubted = self._link.is_up and self._doubted_epoch == self._link.epoch
+        return LinkPhase.DOUBTED if is_doubted else self._link.phase
+
+    @property
     def _state(self) -> AgentState:
         facts = Facts(
-            link=self._link.phase,
+            link=self._link_phase,
             turn=self._dialogue.turn,
             muted=self._is_muted,
             in_conversation=self._dialogue.is_open,

@@ -41,6 +41,20 @@ class LinkDown:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkDoubted:
+    """Nothing comes from the server of session ``epoch``, although it was asked: it may be lost."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTrusted:
+    """Something has come again."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSaid:
     """One event of the server, by its GA meaning whatever name it travelled under."""
 
@@ -160,6 +174,8 @@ class RawEventRequested:
 Event = (
     LinkUp
     | LinkDown
+    | LinkDoubted
+    | LinkTrusted
     | ServerSaid
     | SoundStarted
     | SoundEnded

@@ -28,6 +28,10 @@ class FaultKind(enum.Enum):
     TRANSCRIPTION_FAILED = "transcription_failed"
     CLOSED = "closed"  # the server ended the connection
     LOST = "lost"  # the connection ended without a word
+    PEER_DEAD = "peer_dead"  # nothing comes from the server, though there is a way to it
+    PATH_DEAD = "path_dead"  # nothing comes from the server, and there is no way to it
+    MOVED = "moved"  # the address from which we sent is no longer ours
+    DEAF = "deaf"  # the connection lives, but the sound that the server announced does not come
     EXPIRED = "expired"  # the session reached its maximum age
     UNANSWERED = "unanswered"  # the session lives, but turn after turn is not answered
 

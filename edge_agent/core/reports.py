@@ -29,6 +29,10 @@ def cause_of(event: happened.Event) -> str:
             return "session is open"
         case happened.LinkDown(fault=fault):
             return _code_of(fault)
+        case happened.LinkDoubted():
+            return "no sign of life"
+        case happened.LinkTrusted():
+            return "sign of life"
         case happened.SoundStarted():
             return "sound"
         case happened.SoundEnded():
@@ -117,6 +121,15 @@ def link_is_down(
         fields["EDGE_SESSION_ID"] = session_id
     text = f"{what}: {fault.message} (next try in {soon}{hint})"
     return Tell(_notice_of_down(session_id, is_parked=is_parked, is_told=is_told), text, fields)
+
+
+def link_is_doubted(session_id: str, *, is_doubted: bool) -> Tell:
+    """Nothing comes from the server of the session any more, or something comes again."""
+    fields = {"EDGE_SESSION_ID": session_id}
+    if is_doubted:
+        text = "the server gives no sign of life; looking whether it or the way to it has failed"
+        return Tell(Notice.LINK_DOUBTED, text, fields)
+    return Tell(Notice.LINK_TRUSTED, "the server is heard again; the session goes on", fields)
 
 
 def server_trouble(fault: Fault, response_id: str) -> Tell:

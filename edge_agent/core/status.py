@@ -41,6 +41,7 @@ class LinkPhase(enum.Enum):
     FIRST_CONNECT = "first_connect"  # never been up since the start
     UP = "up"
     RECONNECT = "reconnect"  # was up before
+    DOUBTED = "doubted"  # up, but nothing comes from the server
     PARKED = "parked"  # only a person can mend it
     ASLEEP = "asleep"  # no session is wanted
 
@@ -82,6 +83,7 @@ PRIORITY: tuple[Rule, ...] = (
         "there was a session, and there is none",
         lambda f: f.link is LinkPhase.RECONNECT,
     ),
+    Rule(AgentState.RECONNECTING, "the server gives no sign of life", lambda f: f.link is LinkPhase.DOUBTED),
     Rule(AgentState.CONNECTING, "there has been no session yet", lambda f: f.link is LinkPhase.FIRST_CONNECT),
     Rule(AgentState.LISTENING, "somebody speaks, or holds the talk button", lambda f: f.turn is Turn.PERSON),
     Rule(AgentState.THINKING, "an answer is due, or being made", lambda f: f.turn is Turn.PENDING),

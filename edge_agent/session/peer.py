@@ -33,9 +33,10 @@ from edge_agent.errors import SignalingError
 from edge_agent.protocol.profiles import EVENTS_CHANNEL_LABEL
 from edge_agent.session.direct_sender import DirectSender, direct_sender
 from edge_agent.session.endpoint import IceServer
+from edge_agent.session.ice_consent import IceConsent, nominate_in_consent_checks
 from edge_agent.session.message_queue import MessageQueue
 from edge_agent.session.microphone_track import MicrophoneTrack
-from edge_agent.session.rtp_tap import take_short_cut, tap
+from edge_agent.session.rtp_tap import ShortCut, take_short_cut, tap
 from edge_agent.session.transport import SoundRoad, TransportCounters
 
 logger = logging.getLogger(__name__)
@@ -97,6 +98,9 @@ class Peer:
         self._sender: DirectSender | None = None
         self._add_microphone()
         self._tap = tap(self._connection.getReceivers()[0], self._take)
+        self._short_cut: ShortCut | None = None
+        self._consent: IceConsent | None = None
+        self._undecodable_before = sound.undecodable_packets
         # Before the offer, so that it is part of it, and with its handlers in the same breath, because the
         # first event may arrive in the same turn of the loop as "open".
         self._channel = self._connection.createDataChannel(EVENTS_CHANNEL_LABEL)
@@ -114,6 +118,8 @@ class Peer:
             messages_dropped=self._messages.dropped,
             sound_packets_received=self._frames_played if self._tap is None else self._tap.packets_received,
             sound_packets_empty=0 if self._tap is None else self._tap.packets_empty,
+            sound_packets_undecodable=self._sound.undecodable_packets - self._undecodable_before,
+            datagrams_received=None if self._short_cut is None else self._short_cut.datagrams_received,
             packets_sent=outgoing.packets_sent,
             packets_dropped=outgoing.packets_dropped,
             bytes_sent=outgoing.bytes_sent,
@@ -143,8 +149,10 @@ class Peer:
             reason = f"{type(error).__name__}: {error}"[:200]
             message = f"the server's SDP answer can't be used ({reason})"
             raise SignalingError(Fault(FaultKind.BAD_ANSWER, message)) from error
+        receiver = self._connection.getReceivers()[0]
         if self._tap is not None:
-            take_short_cut(self._connection.getReceivers()[0], self._tap)
+            self._short_cut = take_short_cut(receiver, self._tap)
+        self._consent = nominate_in_consent_checks(_ice_connection(receiver))
 
     async def opened(self) -> None:
         """Wait until the event channel is open. No deadline of its own.
@@ -193,6 +201,16 @@ class Peer:
     def has_path(self) -> bool:
         """Whether packets get through to the server."""
         return self._connection.iceConnectionState == "completed"
+
+    @property
+    def local_address(self) -> str | None:
+        """The address of this machine from which it sends, None while or where that is not known."""
+        return None if self._consent is None else self._consent.local_address
+
+    async def check(self) -> None:
+        """Ask the other side for a sign of life; an answer counts among ``datagrams_received``."""
+        if self._consent is not None:
+            await self._consent.check()
 
     def what_is_missing(self) -> str:
         """Say what connecting waits for, for the message of a missed deadline."""
@@ -334,6 +352,11 @@ class _Connection(RTCPeerConnection):
         except InvalidStateError as error:
             # The connection was closed in the middle of it; whoever did that knows.
             logger.debug("connecting was broken off: %s", error)
+
+
+def _ice_connection(receiver: Any) -> Any:
+    """What aiortc's transports stand on; None if it is not where it is expected."""
+    return getattr(receiver.transport.transport, "_connection", None)
 
 
 def _take_text_that_is_none(sctp: Any) -> None:

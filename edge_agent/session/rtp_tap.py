@@ -109,8 +109,8 @@ def tap(receiver: aiortc.RTCRtpReceiver, deliver: Callable[[RtpPacket], None]) -
     return tap
 
 
-def take_short_cut(receiver: aiortc.RTCRtpReceiver, tap: RtpTap) -> bool:
-    """Let the receiver's packets come straight from the socket. False, and no change, if aiortc is not known.
+def take_short_cut(receiver: aiortc.RTCRtpReceiver, tap: RtpTap) -> ShortCut | None:
+    """Let the receiver's packets come straight from the socket. None, and no change, if aiortc is not known.
 
     To be called when the receiver's transport is settled, after setRemoteDescription.
     """
@@ -125,15 +125,18 @@ def take_short_cut(receiver: aiortc.RTCRtpReceiver, tap: RtpTap) -> bool:
             "aiortc %s is not known from the inside: each packet takes a turn of the loop more",
             aiortc.__version__,
         )
-        return False
-    _ShortCut(receiver, tap, receive).stand_before(connection)
-    return True
+        return None
+    short_cut = ShortCut(receiver, tap, receive)
+    short_cut.stand_before(connection)
+    return short_cut
 
 
-class _ShortCut:
+class ShortCut:
     """Takes the place of the methods by which a socket hands over what it reads, and what is not STUN."""
 
     def __init__(self, receiver: Any, tap: RtpTap, go_on: Callable[[bytes, int], None]) -> None:
+        self.datagrams_received: int | None = None
+        """Everything that the sockets have read since: STUN, DTLS, RTP, RTCP; None if that is not seen."""
         self._transport = vars(receiver.transport)
         self._codecs = getattr(receiver, _CODECS)
         self._statistics = getattr(receiver, _STATISTICS)
@@ -147,6 +150,7 @@ class _ShortCut:
             read: Any = getattr(protocol, _DATAGRAM_RECEIVED, None)
             if callable(read) and list(inspect.signature(read).parameters) == ["data", "addr"]:
                 setattr(protocol, _DATAGRAM_RECEIVED, self._before(read))
+                self.datagrams_received = 0
 
     def data_received(self, data: bytes, component: int) -> None:
         """Take one datagram that is no STUN."""
@@ -155,6 +159,7 @@ class _ShortCut:
 
     def _before(self, read: Callable[[bytes, Any], None]) -> Callable[[bytes, Any], None]:
         def datagram_received(data: bytes, addr: Any) -> None:
+            self.datagrams_received = (self.datagrams_received or 0) + 1
             if not self._takes(data):
                 read(data, addr)
 

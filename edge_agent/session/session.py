@@ -10,12 +10,12 @@ import asyncio
 import enum
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 
 import msgspec
 
-from edge_agent.core.events import Event, LinkDown, LinkUp, ServerSaid
+from edge_agent.core.events import Event, LinkDoubted, LinkDown, LinkTrusted, LinkUp, ServerSaid
 from edge_agent.core.faults import Fault, FaultKind
 from edge_agent.errors import IllegalTransition, SignalingError
 from edge_agent.protocol.client_events import ClientEvent, RawEvent, SessionUpdate
@@ -27,7 +27,9 @@ from edge_agent.protocol.session_object import SessionWishes, session_object, up
 from edge_agent.session.endpoint import Endpoint
 from edge_agent.session.finish import finish
 from edge_agent.session.http_answers import shown
+from edge_agent.session.path_probe import PathProbe
 from edge_agent.session.transport import Opened, SoundRoad, Transport, TransportCounters
+from edge_agent.session.watch import Watch
 from edge_agent.session.webrtc import WebRtcTransport
 
 logger = logging.getLogger(__name__)
@@ -61,7 +63,9 @@ TRANSITIONS: dict[Phase, frozenset[Phase]] = {
 }
 """The legal moves; any other is a bug."""
 
-ENDED_BY_SERVER = frozenset({FaultKind.CLOSED, FaultKind.LOST, FaultKind.EXPIRED})
+NOBODY_THERE = frozenset(
+    {FaultKind.CLOSED, FaultKind.LOST, FaultKind.EXPIRED, FaultKind.PEER_DEAD, FaultKind.PATH_DEAD}
+)
 """Ends after which there is nobody to say goodbye to."""
 
 
@@ -72,11 +76,12 @@ def _ignore(_: str) -> None:
 class RealtimeSession:
     """One session. :meth:`run` owns it: everything it opens is closed when ``run`` returns or raises.
 
-    ``post`` gets, in this order: one LinkUp, any number of ServerSaid, one LinkDown; only the LinkDown if the
-    session never came up; nothing at all once :meth:`hang_up` is called or ``run`` is cancelled. ``on_wire``
-    gets the type name of every message that is an event, as it was sent. ``on_malformed`` gets the reason the
-    first time that a message of this session is none; all of them count in ``malformed``. Microphone and
-    loudspeaker belong to the session from :meth:`take_sound` to :meth:`release_sound`.
+    ``post`` gets, in this order: one LinkUp, any number of ServerSaid, LinkDoubted and LinkTrusted, one
+    LinkDown; only the LinkDown if the session never came up; nothing at all once :meth:`hang_up` is called or
+    ``run`` is cancelled. ``on_wire`` gets the type name of every message that is an event, as it was sent.
+    ``on_malformed`` gets the reason the first time that a message of this session is none; all of them count
+    in ``malformed``. Microphone and loudspeaker belong to the session from :meth:`take_sound` to
+    :meth:`release_sound`.
     """
 
     def __init__(
@@ -141,7 +146,7 @@ class RealtimeSession:
         try:
             await asyncio.wait({life})
             fault = None if life.cancelled() else life.result()
-            says_goodbye = fault is None or fault.kind not in ENDED_BY_SERVER
+            says_goodbye = fault is None or fault.kind not in NOBODY_THERE
         finally:
             life.cancel()
             if self._phase is not Phase.CLOSING:
@@ -208,12 +213,23 @@ class RealtimeSession:
         self._post(LinkUp(self._epoch, self._session_id, self._lifetime_s()))
         for event in self._early:
             self._post(ServerSaid(self._epoch, event))
+        watch = Watch(transport, PathProbe(self._endpoint.base_url), self._tell_doubt)
+        for event in self._early:
+            watch.saw(event)
         self._early.clear()
+        return await _first_of(self._listen(transport, watch), watch.run())
+
+    async def _listen(self, transport: Transport, watch: Watch) -> Fault:
+        """Post what the server says; return why it ended."""
         while True:
             heard = await self._hear(transport)
             if isinstance(heard, Fault):
                 return heard
+            watch.saw(heard)
             self._post(ServerSaid(self._epoch, heard))
+
+    def _tell_doubt(self, is_doubted: bool) -> None:
+        self._post(LinkDoubted(self._epoch) if is_doubted else LinkTrusted(self._epoch))
 
     async def _set_up(self, transport: Transport, opened: Opened) -> Fault | None:
         """Wait for the greeting, send the settings if they did not go with the call, wait for the consent."""
@@ -339,6 +355,18 @@ class RealtimeSession:
     def _check_move(self, new: Phase) -> None:
         if new not in TRANSITIONS[self._phase]:
             raise IllegalTransition(f"session {self._epoch}: {self._phase.value} -> {new.value}")
+
+
+async def _first_of(*ways_to_end: Coroutine[None, None, Fault]) -> Fault:
+    """Run all until one ends, and return what it returned; the others are cancelled, and waited for."""
+    tasks = [asyncio.create_task(way) for way in ways_to_end]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return next(task.result() for task in tasks if task in done)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 def _refused(error: ApiError) -> Fault:

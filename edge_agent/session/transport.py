@@ -41,6 +41,10 @@ class SoundRoad(Protocol):
     def play(self, pcm_48k_mono: bytes) -> None:
         """Take decoded sound instead (s16le, 48 kHz, mono), where packets can't be had. Must not block."""
 
+    @property
+    def undecodable_packets(self) -> int:
+        """How many packets could not be decoded; only grows."""
+
 
 class AnswerStream(Protocol):
     """The loudspeaker, for a session whose server sends faster than is played. Any thread may call."""
@@ -102,6 +106,10 @@ class TransportCounters:
     """Packets of the server's sound that were handed on; decoded blocks where packets can't be had."""
     sound_packets_empty: int = 0
     """Packets that held no sound: ignored."""
+    sound_packets_undecodable: int = 0
+    """Packets handed on that the decoder refused: concealed."""
+    datagrams_received: int | None = None
+    """Everything that came from the server, signs of life alone included. None where it can't be counted."""
     packets_sent: int = 0
     packets_dropped: int = 0
     """Microphone packets that waited too long: oldest dropped."""
@@ -130,6 +138,13 @@ class Transport(Protocol):
     async def receive(self) -> str | bytes | Fault:
         """Return the next message, or why the connection ended (from then on always). No message is lost
         that arrived before the end."""
+
+    @property
+    def local_address(self) -> str | None:
+        """The address of this machine that it depends on, once it is open; None if that is not known."""
+
+    async def check(self) -> None:
+        """Ask the server for a sign of life, which shows in the counters. Bounded, raises nothing."""
 
     async def hang_up(self) -> None:
         """Tell the provider that the call is over. Best effort, bounded, raises nothing."""

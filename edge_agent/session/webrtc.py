@@ -69,6 +69,15 @@ class WebRtcTransport:
         """Return the next message, or why the connection ended."""
         return await self._peer.receive()
 
+    @property
+    def local_address(self) -> str | None:
+        """The address of this machine from which it sends."""
+        return self._peer.local_address
+
+    async def check(self) -> None:
+        """Ask for a sign of life by one check of ICE."""
+        await self._peer.check()
+
     async def hang_up(self) -> None:
         """Tell the provider over HTTP, if there is a call and the profile knows how."""
         await self._signaling.hang_up()

@@ -123,6 +123,14 @@ class WebSocketTransport:
             raise self._bug
         return message
 
+    @property
+    def local_address(self) -> str | None:
+        """The address of this machine that the connection depends on."""
+        return None if self._connection is None else self._connection.local_address
+
+    async def check(self) -> None:
+        """Nothing to do: it asks for signs of life by itself."""
+
     async def hang_up(self) -> None:
         """Nothing to do: the goodbye of a WebSocket is its closing."""
 

@@ -23,7 +23,7 @@ from edge_agent.core.commands import (
 )
 from edge_agent.core.faults import Fault, FaultKind
 from edge_agent.core.notices import Notice
-from edge_agent.core.policy import HEALTHY_AFTER_S, PARKED
+from edge_agent.core.policy import HEALTHY_AFTER_S, PARKED, WAKE_SPACING_S
 from edge_agent.core.settings import Action, AgentSettings, ButtonSettings, Duplex, Mode
 from edge_agent.core.status import AgentState
 from edge_agent.core.talk import LATE_LIMIT_S, LONGEST_TALK_S, TALK_TAIL_S
@@ -881,6 +881,41 @@ def test_an_outage_is_told_when_it_begins_and_when_it_ends() -> None:
     assert len(scene.told(Notice.CONNECT_FAILED)) == 1
     assert len(scene.told(Notice.STILL_NO_SESSION)) == 3
     assert scene.told(Notice.SESSION_OPENED)[-1].text == "session sess_2 is open after 5 attempts"
+
+
+def test_a_server_without_a_sign_of_life_is_shown_and_told_once() -> None:
+    scene = connected()
+    scene.event(happened.LinkDoubted(scene.epoch))
+    assert scene.state == "reconnecting"
+    scene.event(happened.LinkTrusted(scene.epoch))
+    assert scene.state == "ready"
+    assert len(scene.told(Notice.LINK_DOUBTED)) == len(scene.told(Notice.LINK_TRUSTED)) == 1
+    assert len(scene.opened_at) == 1
+
+
+def test_doubt_ends_with_the_session_that_it_is_about() -> None:
+    scene = connected()
+    scene.event(happened.LinkDoubted(scene.epoch)).down(FaultKind.PEER_DEAD)
+    scene.until(scene.agent.next_deadline() or 0.0).up("sess_2")
+    assert scene.state == "ready"
+    scene.event(happened.LinkDoubted(scene.epoch - 1))
+    assert scene.state == "ready"
+
+
+def test_a_change_of_the_network_cuts_the_wait_for_it_short() -> None:
+    scene = connected().down(FaultKind.PATH_DEAD)
+    for _ in range(6):
+        scene.until(scene.agent.next_deadline() or 0.0)
+        scene.down(FaultKind.NETWORK, "unreachable")
+    scene.until(scene.now + WAKE_SPACING_S)
+    scene.event(happened.NetworkChanged())
+    assert scene.opened_at[-1] == scene.now
+
+
+def test_a_change_of_the_network_does_not_hurry_a_server_that_wants_to_be_left_alone() -> None:
+    scene = Scene().down(FaultKind.HTTP_STATUS, "slow down", http_status=429, retry_after_s=30.0)
+    scene.until(scene.now + 10.0).event(happened.NetworkChanged())
+    assert len(scene.opened_at) == 1
 
 
 def test_a_refusal_that_parks_again_is_not_told_again() -> None:

@@ -207,6 +207,15 @@ class AnyLife(RuleBasedStateMachine):
         self.open.discard(epoch)
         self.happen(happened.LinkDown(epoch, fault))
 
+    @rule(is_doubted=st.booleans(), back=epochs_back)
+    def link_is_doubted(self, is_doubted: bool, back: int) -> None:
+        epoch = self.epoch - back
+        self.happen(happened.LinkDoubted(epoch) if is_doubted else happened.LinkTrusted(epoch))
+
+    @rule()
+    def network_changes(self) -> None:
+        self.happen(happened.NetworkChanged())
+
     @precondition(lambda self: self.up)
     @rule(event=server_events, back=epochs_back)
     def server_says(self, event: said.ServerEvent, back: int) -> None:

@@ -33,6 +33,8 @@ CASES: list[tuple[Fault, Reaction]] = [
     (Fault(FaultKind.BAD_ANSWER, "HTML"), BACK_OFF),
     (Fault(FaultKind.CLOSED, "bye"), BACK_OFF),
     (Fault(FaultKind.LOST, "silence"), BACK_OFF),
+    (Fault(FaultKind.PATH_DEAD, "no way"), BACK_OFF),
+    *((Fault(kind, "gone"), RENEW) for kind in (FaultKind.PEER_DEAD, FaultKind.MOVED, FaultKind.DEAF)),
     (Fault(FaultKind.EXPIRED, "an hour"), RENEW),
     (Fault(FaultKind.UNANSWERED, "twice"), RENEW),
     (Fault(FaultKind.CLOSED, "an hour", "session_expired"), RENEW),

@@ -28,6 +28,10 @@ CASES: list[tuple[Fault, Trouble, Delay, Leave]] = [
     (Fault(FaultKind.TIMEOUT, "15 s"), Trouble.UNREACHABLE, BACKOFF, Leave.AT_ONCE),
     (Fault(FaultKind.NO_PATH, "UDP"), Trouble.NO_PATH, BACKOFF, Leave.TRANSPORT),
     (Fault(FaultKind.LOST, "gone"), Trouble.ENDED, BACKOFF, Leave.SECOND_TIME),
+    (Fault(FaultKind.PATH_DEAD, "no way"), Trouble.UNREACHABLE, BACKOFF, Leave.AT_ONCE),
+    (Fault(FaultKind.PEER_DEAD, "silence"), Trouble.ENDED, RENEWAL, Leave.SECOND_TIME),
+    (Fault(FaultKind.DEAF, "no sound"), Trouble.ENDED, RENEWAL, Leave.SECOND_TIME),
+    (Fault(FaultKind.MOVED, "new lease"), Trouble.ENDED, RENEWAL, Leave.NEVER),
     (Fault(FaultKind.EXPIRED, "an hour"), Trouble.EXPIRED, RENEWAL, Leave.NEVER),
     (
         Fault(FaultKind.HTTP_STATUS, "slow down", http_status=429),

@@ -20,6 +20,8 @@ CAUSES: list[tuple[happened.Event, str]] = [
     (happened.LinkUp(1, "sess_1", None), "session is open"),
     (happened.LinkDown(1, Fault(FaultKind.LOST, "gone")), "lost"),
     (happened.LinkDown(1, Fault(FaultKind.CLOSED, "gone", "session_expired")), "session_expired"),
+    (happened.LinkDoubted(1), "no sign of life"),
+    (happened.LinkTrusted(1), "sign of life"),
     (happened.SoundStarted(), "sound"),
     (happened.SoundEnded(), "end of sound"),
     (happened.EchoMeasured(0.9), "echo"),

@@ -33,6 +33,8 @@ CALM = Facts(
         ({"muted": True, "turn": Turn.PERSON}, AgentState.MUTED),
         ({"muted": True, "turn": Turn.AGENT}, AgentState.SPEAKING),
         ({"turn": Turn.AGENT, "link": LinkPhase.RECONNECT}, AgentState.SPEAKING),
+        ({"turn": Turn.PERSON, "link": LinkPhase.DOUBTED}, AgentState.RECONNECTING),
+        ({"turn": Turn.AGENT, "link": LinkPhase.DOUBTED}, AgentState.SPEAKING),
         ({"turn": Turn.AGENT, "loudspeaker_works": False}, AgentState.FAILED),
         ({"muted": True, "microphone_works": False}, AgentState.FAILED),
         ({"link": LinkPhase.PARKED, "muted": True}, AgentState.FAILED),

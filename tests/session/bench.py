@@ -48,6 +48,7 @@ class FakeSound:
         self.times_disconnected = 0
         self.packets: list[RtpPacket] = []
         self.blocks: list[bytes] = []
+        self.count_all_as_undecodable = False
         self.failure: Exception | None = None
         """Raised by receive() and play()."""
 
@@ -62,6 +63,10 @@ class FakeSound:
         if self.failure is not None:
             raise self.failure
         self.packets.append(packet)
+
+    @property
+    def undecodable_packets(self) -> int:
+        return len(self.packets) if self.count_all_as_undecodable else 0
 
     def play(self, pcm_48k_mono: bytes) -> None:
         if self.failure is not None:

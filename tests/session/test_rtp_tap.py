@@ -338,8 +338,10 @@ async def test_unknown_aiortc_does_not_hide_a_fault_of_our_own(
 ) -> None:
     bench = Bench(server)
     bench.sound.failure = RuntimeError("no loudspeaker")
+    await bench.up()
+    assert bench.task is not None
     with pytest.raises(RuntimeError, match="no loudspeaker"):
-        await bench.start()
+        await bench.task
 
 
 @pytest.mark.parametrize(

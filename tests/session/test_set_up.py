@@ -41,6 +41,11 @@ class FakeTransport:
             raise SignalingError(self.refusal)
         return Opened(call_id="call_1", session_sent=True)
 
+    local_address = None
+
+    async def check(self) -> None:
+        return None
+
     def take_sound(self) -> None:
         self.done.append("take sound")
 

@@ -53,6 +53,10 @@ class _Road:
     def play(self, pcm_48k_mono: bytes) -> None:
         self._downlink.play(pcm_48k_mono)
 
+    @property
+    def undecodable_packets(self) -> int:
+        return self._downlink.undecodable_packets
+
 
 async def run() -> None:
     """Talk to the bench until it has gone."""

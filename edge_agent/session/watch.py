@@ -1,0 +1,109 @@
+"""Watches one session that is up: counts what comes, asks when nothing does, and says when it is over.
+
+The shell around :mod:`edge_agent.core.liveness`, which decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable, Coroutine
+
+from edge_agent.core.faults import Fault
+from edge_agent.core.liveness import Liveness, Signs, Trust
+from edge_agent.protocol.server_events import (
+    OutputAudioBufferCleared,
+    OutputAudioBufferStarted,
+    OutputAudioBufferStopped,
+    ServerEvent,
+)
+from edge_agent.session.path_probe import PathProbe
+from edge_agent.session.transport import Transport
+
+LOOK_EVERY_S = 0.5
+"""Often enough for limits of seconds; a look takes less than 0.1 ms."""
+
+
+class Watch:
+    """The watch over one transport. ``tell_doubt`` is called with True and False in turns.
+
+    All methods are called in the event loop's thread.
+    """
+
+    def __init__(self, transport: Transport, path: PathProbe, tell_doubt: Callable[[bool], None]) -> None:
+        self._transport = transport
+        self._path = path
+        self._tell_doubt = tell_doubt
+        self._plays = False
+        self._path_is_open: bool | None = None
+        self._probe: asyncio.Task[None] | None = None
+        self._asking: set[asyncio.Task[None]] = set()
+
+    def saw(self, event: ServerEvent) -> None:
+        """Take an event of the server: some say whether its sound is on its way."""
+        match event:
+            case OutputAudioBufferStarted():
+                self._plays = True
+            case OutputAudioBufferStopped() | OutputAudioBufferCleared():
+                self._plays = False
+            case _:
+                pass
+
+    async def run(self) -> Fault:
+        """Watch until the session is to be given up, and return why. Cancel it when the session ends."""
+        now = asyncio.get_running_loop().time
+        liveness = Liveness(now())
+        self._ask(self._path.prepare())
+        try:
+            while True:
+                await asyncio.sleep(LOOK_EVERY_S)
+                is_doubted = liveness.trust is Trust.DOUBTED
+                judgement = liveness.look(self._signs(is_doubted), now())
+                if judgement.fault is not None:
+                    return judgement.fault
+                if is_doubted != (liveness.trust is Trust.DOUBTED):
+                    self._tell_doubt(not is_doubted)
+                if judgement.check_peer:
+                    self._ask(self._transport.check())
+                if judgement.probe_path and (self._probe is None or self._probe.done()):
+                    self._probe = self._ask(self._probe_path())
+        finally:
+            for task in self._asking:
+                task.cancel()
+
+    def _signs(self, is_doubted: bool) -> Signs:
+        counters = self._transport.counters
+        address_is_gone = is_gone(self._transport.local_address)
+        if not (is_doubted or address_is_gone):
+            self._path_is_open = None
+        return Signs(
+            packets=counters.datagrams_received,
+            sound_packets=counters.sound_packets_received - counters.sound_packets_undecodable,
+            plays=self._plays,
+            path_is_open=self._path_is_open,
+            address_is_gone=address_is_gone,
+        )
+
+    async def _probe_path(self) -> None:
+        self._path_is_open = await self._path.is_open()
+
+    def _ask(self, question: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Ask in the background; each question ends by itself within seconds."""
+        task = asyncio.create_task(question, name="watch")
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+        return task
+
+
+def is_gone(address: str | None) -> bool:
+    """Tell whether this machine no longer has ``address``: it can't be bound to. False for None."""
+    if address is None:
+        return False
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as trial:
+        try:
+            trial.bind((address, 0))
+        except OSError as error:
+            return error.errno == errno.EADDRNOTAVAIL
+    return False

@@ -1,0 +1,85 @@
+"""The watch over real sessions: limits shortened, everything else as it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_agent.core import liveness
+from edge_agent.core.events import LinkDoubted, LinkDown, LinkTrusted, LinkUp, ServerSaid
+from edge_agent.core.faults import FaultKind
+from edge_agent.server.peer_hooks import cut_off
+from edge_agent.session import watch
+from edge_agent.session.watch import is_gone
+from tests.session.bench import Bench
+from tests.session.peer_server import PeerServer, Tone, eventually
+
+SOUND_ALL_THE_TIME_PACKETS = 60
+"""More than a second of sound before anything was announced: this server never stops sending."""
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every limit is a fifth of what it is."""
+    monkeypatch.setattr(watch, "LOOK_EVERY_S", watch.LOOK_EVERY_S / 5)
+    for name in vars(liveness):
+        if name.endswith("_S"):
+            monkeypatch.setattr(liveness, name, getattr(liveness, name) / 5)
+    monkeypatch.setattr(liveness, "ASLEEP_AFTER_S", liveness.ASLEEP_AFTER_S * 5)
+
+
+def kinds(bench: Bench) -> list[type]:
+    return [type(event) for event in bench.events if not isinstance(event, ServerSaid)]
+
+
+async def test_peer_that_vanishes_is_doubted_and_then_given_up(server: PeerServer, quick: None) -> None:
+    bench = Bench(server)
+    await bench.up()
+    cut_off(server.call.connection)
+    fault = await bench.fault()
+    assert fault.kind is FaultKind.PEER_DEAD
+    assert kinds(bench) == [LinkUp, LinkDoubted, LinkDown]
+
+
+async def test_peer_that_comes_back_is_trusted_again(server: PeerServer, quick: None) -> None:
+    bench = Bench(server)
+    await bench.up()
+    connection = server.call.connection.getSenders()[0].transport.transport._connection
+    ways = [(protocol, protocol.send_data, protocol.send_stun) for protocol in connection._protocols]
+    cut_off(server.call.connection)
+    await eventually(lambda: LinkDoubted(bench.epoch) in bench.events)
+    for protocol, send_data, send_stun in ways:
+        vars(protocol).update(send_data=send_data, send_stun=send_stun)
+        del protocol.datagram_received
+    await eventually(lambda: LinkTrusted(bench.epoch) in bench.events)
+    await bench.session.hang_up()
+    assert kinds(bench) == [LinkUp, LinkDoubted, LinkTrusted]
+
+
+async def test_announced_sound_that_stops_ends_the_session(server: PeerServer, quick: None) -> None:
+    server.track = Tone
+    bench = Bench(server)
+    await bench.up()
+    await eventually(lambda: bench.session.counters.sound_packets_received > SOUND_ALL_THE_TIME_PACKETS)
+    server.call.say({"type": "output_audio_buffer.started", "event_id": "e", "response_id": "resp_1"})
+    await eventually(lambda: "output_audio_buffer.started" in bench.said())
+    server.call.connection.getSenders()[0].replaceTrack(None)
+    fault = await bench.fault()
+    assert fault.kind is FaultKind.DEAF
+
+
+async def test_sound_that_cannot_be_decoded_is_no_sound(server: PeerServer, quick: None) -> None:
+    server.track = Tone
+    bench = Bench(server)
+    bench.sound.count_all_as_undecodable = True
+    await bench.up()
+    server.call.say({"type": "output_audio_buffer.started", "event_id": "e", "response_id": "resp_1"})
+    fault = await bench.fault()
+    assert fault.kind is FaultKind.DEAF
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("127.0.0.1", False), ("::1", False), ("192.0.2.77", True), (None, False), ("no address", False)],
+)
+def test_address_is_gone_if_nothing_can_be_bound_to_it(address: str | None, expected: bool) -> None:
+    assert is_gone(address) is expected
