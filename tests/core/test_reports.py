@@ -24,6 +24,7 @@ CAUSES: list[tuple[happened.Event, str]] = [
     (happened.LinkTrusted(1), "sign of life"),
     (happened.SoundStarted(), "sound"),
     (happened.SoundEnded(), "end of sound"),
+    (happened.MicrophoneCaughtUp(), "microphone"),
     (happened.EchoMeasured(0.9), "echo"),
     (happened.WakeWordHeard("Okay Nabu"), "wake word"),
     (happened.VoiceHeard(), "voice"),
