@@ -222,18 +222,24 @@ class Link:
         return self._try(now) if self.state in _WAITS and now >= self._retry_at else []
 
     def wake(self, now: float) -> list[Command]:
-        """Try at once, because a person asked for it. Only the storm breaker says no."""
+        """Try at once, because a person asked for it, unless that was just done, or is too often."""
+        if now - self._last_attempt_at < WAKE_SPACING_S:
+            return []
         return self.hurry(frozenset(Trouble), now)
 
     def hurry(self, troubles: frozenset[Trouble], now: float) -> list[Command]:
         """Try at once if one of these troubles is waited for: something may have mended it.
 
-        Not more often than every WAKE_SPACING_S.
+        Not more often than every WAKE_SPACING_S: what happens sooner counts later.
         """
         self._ways.hurry(now, troubles)
-        if self.state not in _WAITS or now - self._last_attempt_at < WAKE_SPACING_S:
+        if self.state not in _WAITS:
             return []
-        return self._try(now)
+        if now - self._last_attempt_at >= WAKE_SPACING_S:
+            return self._try(now)
+        way, at = self._ways.next(now)
+        self._wait_for(way, max(at, self._last_attempt_at + WAKE_SPACING_S))
+        return []
 
     # -- the current session -----------------------------------------------------------------------
 

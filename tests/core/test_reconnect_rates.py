@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from edge_agent.core import events as happened
 from edge_agent.core.faults import FaultKind
-from edge_agent.core.policy import BACKOFF, PARKED, RATE_LIMIT
+from edge_agent.core.policy import BACKOFF, CLOCK, CLOCK_NOT_SET, PARKED, RATE_LIMIT, WAKE_SPACING_S
 from edge_agent.core.ways import Offer
 from tests.core.scenes import OPENED_AT, Scene, error, settings
 
@@ -110,3 +111,27 @@ def test_three_endpoints_that_fail_are_each_tried_at_once_and_then_in_turn() -> 
     ways = [command.way.endpoint for _, command in scene.log if hasattr(command, "way")]
     assert ways == [0, 1, 2]
     assert scene.opened_at == [OPENED_AT] * 3
+
+
+def test_a_clock_that_is_not_set_is_waited_for_and_followed_at_once() -> None:
+    scene = Scene(settings())
+    for _ in range(3):
+        scene.down(FaultKind.TLS, "in 1970", code=CLOCK_NOT_SET).until(scene.now + CLOCK.steps_s[0])
+    assert scene.opened_at == [OPENED_AT + number * CLOCK.steps_s[0] for number in range(4)]
+    scene.down(FaultKind.TLS, "in 1970", code=CLOCK_NOT_SET).until(scene.now + 5.0)
+    scene.event(happened.ClockSet())
+    assert scene.opened_at[-1] == scene.now
+
+
+def test_another_network_is_tried_at_once_but_mends_no_account() -> None:
+    scene = Scene(settings())
+    scene.down(FaultKind.NETWORK, "refused").until(scene.now + 1.0)
+    scene.down(FaultKind.NETWORK, "refused").until(scene.now + 1.0)
+    assert len(scene.opened_at) == 2
+    scene.until(scene.now + 0.9).event(happened.NetworkChanged())
+    assert len(scene.opened_at) == 2, "not twice within two seconds"
+    scene.until(scene.now + 1.1)
+    assert scene.opened_at[2] - scene.opened_at[1] == WAKE_SPACING_S
+    scene.down(FaultKind.HTTP_STATUS, "no", http_status=401).until(scene.now + 5.0)
+    scene.event(happened.NetworkChanged())
+    assert len(scene.opened_at) == 3

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -51,8 +52,8 @@ SOUND_STARTED: Json = {
 class Puppet:
     """One server. Use it as ``with puppet() as server_of_mine``."""
 
-    def __init__(self, port: int = 0) -> None:
-        self.server = PeerServer(port=port)
+    def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+        self.server = PeerServer(tls, port)
         self.server.track = lambda: _Mouth(self)
         self.sounds = False
         """Whether its track carries a tone; silence otherwise."""
@@ -124,9 +125,9 @@ class _Mouth(Tone):
 
 
 @contextmanager
-def puppet(port: int = 0) -> Iterator[Puppet]:
+def puppet(port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Puppet]:
     """Run a puppet for the length of the block."""
-    server = Puppet(port)
+    server = Puppet(port, tls)
     server.start()
     try:
         yield server
