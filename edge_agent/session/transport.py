@@ -103,13 +103,14 @@ class TransportCounters:
     messages_dropped: int = 0
     """Received while the queue was full: newest dropped."""
     sound_packets_received: int = 0
-    """Packets of the server's sound that were handed on; decoded blocks where packets can't be had."""
+    """Packets of the server's sound that were handed on; without packets, blocks of it that were played."""
     sound_packets_empty: int = 0
     """Packets that held no sound: ignored."""
     sound_packets_undecodable: int = 0
     """Packets handed on that the decoder refused: concealed."""
     datagrams_received: int | None = None
-    """Everything that came from the server, signs of life alone included. None where it can't be counted."""
+    """Everything that came from the server, signs of life alone included: datagrams, or as much as was there to
+    be read. None where it can't be counted."""
     packets_sent: int = 0
     packets_dropped: int = 0
     """Microphone packets that waited too long: oldest dropped."""

@@ -43,12 +43,8 @@ from edge_agent.session.websocket_connection import (
 
 logger = logging.getLogger(__name__)
 
-PING_EVERY_S = 2.0
-"""How often the server is asked for a sign of life; a ping and its answer are some 100 bytes."""
-
-SILENCE_LIMIT_S = 8.0
-"""Nothing came for so long, not even an answer to a ping: TCP itself would take a quarter of an hour to
-notice (tcp(7), tcp_retries2)."""
+CHECK_LIMIT_S = 2.0
+"""For a ping to be taken by the network; whether it is answered shows in the counters."""
 
 
 class WebSocketTransport:
@@ -62,6 +58,7 @@ class WebSocketTransport:
         self._events = AnswerEvents(MESSAGE_LIMIT_BYTES, self._messages.put, self._outbox.put_event)
         self._connection: WebSocketConnection | None = None
         self._stream: AnswerStream | None = None
+        self._played_before = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._bug: BaseException | None = None
         self._loop = asyncio.get_running_loop()
@@ -72,8 +69,9 @@ class WebSocketTransport:
         return TransportCounters(
             messages_received=self._messages.received,
             messages_dropped=self._messages.dropped,
-            sound_packets_received=self._events.deltas_received - self._events.deltas_empty,
+            sound_packets_received=self._played_before + (self._stream.played_blocks if self._stream else 0),
             sound_packets_empty=self._events.deltas_empty,
+            datagrams_received=0 if self._connection is None else self._connection.chunks_received,
             packets_sent=self._outbox.sound_sent,
             packets_dropped=self._outbox.sound_dropped,
             bytes_sent=self._outbox.sound_sent_bytes,
@@ -89,7 +87,7 @@ class WebSocketTransport:
             message = f"no WebSocket to {self._server} within {limit_s:g} s"
             raise SignalingError(Fault(FaultKind.TIMEOUT, message)) from None
         logger.debug("= connected")
-        for work in (self._receive(connection), self._transmit(connection), self._watch(connection)):
+        for work in (self._receive(connection), self._transmit(connection)):
             self._own(work)
         return Opened(call_id=None, session_sent=False)
 
@@ -105,6 +103,7 @@ class WebSocketTransport:
         if stream is not None:
             self._events.play_on(None)
             stream.close()
+            self._played_before += stream.played_blocks
             self._sound.disconnect_microphone()
 
     def send(self, text: str) -> bool:
@@ -125,11 +124,15 @@ class WebSocketTransport:
 
     @property
     def local_address(self) -> str | None:
-        """The address of this machine that the connection depends on."""
+        """The address of this machine from which it sends, once it is open."""
         return None if self._connection is None else self._connection.local_address
 
     async def check(self) -> None:
-        """Nothing to do: it asks for signs of life by itself."""
+        """Ask for a sign of life by a ping."""
+        with contextlib.suppress(Ended, TimeoutError):
+            async with asyncio.timeout(CHECK_LIMIT_S):
+                if self._connection is not None:
+                    await self._connection.ping()
 
     async def hang_up(self) -> None:
         """Nothing to do: the goodbye of a WebSocket is its closing."""
@@ -185,18 +188,6 @@ class WebSocketTransport:
     async def _transmit(self, connection: WebSocketConnection) -> None:
         while True:
             await connection.send(await self._outbox.get())
-
-    async def _watch(self, connection: WebSocketConnection) -> None:
-        """Ask for signs of life, and end the connection when none has come for too long."""
-        heard, heard_at = connection.chunks_received, self._loop.time()
-        while True:
-            await asyncio.sleep(PING_EVERY_S)
-            now = self._loop.time()
-            if heard != connection.chunks_received:
-                heard, heard_at = connection.chunks_received, now
-            elif now - heard_at >= SILENCE_LIMIT_S:
-                raise Ended(Fault(FaultKind.LOST, f"nothing came from the server for {now - heard_at:.0f} s"))
-            await connection.ping()
 
     def _deliver(self, packet: EncodedPacket) -> None:
         """Take a packet of the microphone, in its thread."""

@@ -87,7 +87,7 @@ class WebSocketConnection:
 
     @property
     def local_address(self) -> str | None:
-        """The address of this machine that it goes out from."""
+        """The address of this machine from which it goes out; None once it has ended."""
         name = self._connection.local_address
         return str(name[0]) if name else None
 

@@ -26,6 +26,7 @@ class SocketServer:
         self.answer: Answer | None = None
         """Answers in place of a session."""
         self.answers_pings = True
+        self.pings = 0
         self._tls = tls
         self._socket: web.WebSocketResponse | None = None
         self._over = asyncio.Event()
@@ -86,6 +87,7 @@ class SocketServer:
         await self.say(created())
         async for message in socket:
             if message.type is WSMsgType.PING:
+                self.pings += 1
                 if self.answers_pings:
                     await socket.pong(message.data)
                 continue

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from edge_agent.audio.answer_stream import AnswerStream
 from edge_agent.audio.downlink import Downlink
+from edge_agent.core import liveness
 from edge_agent.core.events import Event, LinkDown, LinkUp, ServerSaid
 from edge_agent.core.faults import Fault, FaultKind
 from edge_agent.core.playout.streamed import Note
@@ -22,7 +23,6 @@ from edge_agent.protocol.dialect import Dialect
 from edge_agent.protocol.profiles import PROFILES, Profile
 from edge_agent.protocol.session_object import SessionWishes
 from edge_agent.servers import PLAIN_SOUND
-from edge_agent.session import websocket
 from edge_agent.session.endpoint import Deadlines, Endpoint, Secret
 from edge_agent.session.session import RealtimeSession
 from edge_agent.session.transport import EncodedPacket
@@ -309,14 +309,14 @@ async def test_a_cut_connection_is_lost(server: SocketServer, bench: Bench) -> N
 async def test_a_server_that_answers_nothing_any_more_is_noticed(
     server: SocketServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(websocket, "PING_EVERY_S", 0.1)
-    monkeypatch.setattr(websocket, "SILENCE_LIMIT_S", 0.5)
+    for name in ("CHECK_AFTER_S", "DOUBT_AFTER_S", "PEER_DEAD_AFTER_S"):
+        monkeypatch.setattr(liveness, name, getattr(liveness, name) / 4)
     bench = Bench(server.url)
     await bench.up()
-    await asyncio.sleep(1.0)
-    assert not isinstance(bench.events[-1], LinkDown), "a server that answers pings is there"
+    await eventually(lambda: server.pings > 3, "checks of a server that has nothing to say")
+    assert len(bench.events) == 3, "a server that answers pings is there"
     server.answers_pings = False
-    assert (await bench.fault()).kind is FaultKind.LOST
+    assert (await bench.fault()).kind is FaultKind.PEER_DEAD
 
 
 async def test_odd_messages_are_counted_and_the_session_lives(server: SocketServer, bench: Bench) -> None:
