@@ -109,8 +109,8 @@ class TransportCounters:
     sound_packets_undecodable: int = 0
     """Packets handed on that the decoder refused: concealed."""
     datagrams_received: int | None = None
-    """Everything that came from the server, signs of life alone included: datagrams, or as much as was there to
-    be read. None where it can't be counted."""
+    """Everything that came from the server, signs of life alone included; over a stream, how often something
+    came. None where it can't be counted."""
     packets_sent: int = 0
     packets_dropped: int = 0
     """Microphone packets that waited too long: oldest dropped."""
