@@ -46,7 +46,7 @@ def test_the_machine_is_shown_with_what_it_encodes_like(tmp_path: Path) -> None:
     (tmp_path / "model").write_bytes(b"Raspberry Pi Zero 2 W Rev 1.0\0")
     devices = list_devices(tmp_path, tmp_path, tmp_path / "model")
     assert "  Raspberry Pi Zero 2 W Rev 1.0, " in as_text(devices)
-    assert ": lowdelay, complexity 1, 48000 bit/s\n" in as_text(devices)
+    assert ": lowdelay, complexity 0, 48000 bit/s\n" in as_text(devices)
     assert devices.as_json()["opus"] == {"application": "lowdelay", "complexity": 1, "bitrate_bps": 48_000}
 
 

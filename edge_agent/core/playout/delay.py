@@ -51,7 +51,8 @@ class DelayEstimate:
 
     def __init__(self) -> None:
         self._events: deque[tuple[float, float]] = deque()
-        self._recent: deque[float] = deque(maxlen=RECENT_EVENTS)
+        self._recent: deque[float] = deque()
+        self._highest_of_late: list[float] = []
         self._highest: list[float] = []
         self._lowest: list[float] = []
         self._last_arrival = -math.inf
@@ -91,19 +92,19 @@ class DelayEstimate:
         self.recent_peak_s = 0.0
         self._events.clear()
         self._recent.clear()
+        self._highest_of_late.clear()
         self._highest.clear()
         self._lowest.clear()
 
     def _judge(self) -> None:
         lowest = self._lowest[0]
         in_the_long_run = self._highest[int(QUANTILE * len(self._highest))]
-        recent = sorted(self._recent)
-        of_late = recent[-min(LATE_EVENTS, len(recent))]
+        of_late = self._highest_of_late[-min(LATE_EVENTS, len(self._highest_of_late))]
         jitter_s = max(in_the_long_run, of_late) - lowest
         measured_s = jitter_s * MARGIN + SMALLEST_MARGIN_S
         distrust = max(0.0, 1 - len(self._events) / TRUSTED_EVENTS)
         self.target_s = min(LARGEST_TARGET_S, max(measured_s, self._assumed_s * distrust))
-        self.recent_peak_s = recent[-1] - lowest
+        self.recent_peak_s = self._highest_of_late[-1] - lowest
 
     def _is_backlog(self, transit_s: float) -> bool:
         """Whether a gap is still being made up for: each packet has waited less than the one before."""
@@ -115,8 +116,9 @@ class DelayEstimate:
     def _extend_event(self, transit_s: float) -> None:
         highest, lowest = self._events.pop()
         self._recent.pop()
-        del self._highest[bisect_left(self._highest, highest)]
-        del self._lowest[bisect_left(self._lowest, lowest)]
+        _remove(self._highest_of_late, highest)
+        _remove(self._highest, highest)
+        _remove(self._lowest, lowest)
         lowest = min(lowest, transit_s)
         # What ends a gap was held up by the gap: it says nothing about the jitter outside of gaps.
         highest = lowest if self._is_after_gap else max(highest, transit_s)
@@ -125,9 +127,17 @@ class DelayEstimate:
     def _add_event(self, highest: float, lowest: float) -> None:
         self._events.append((highest, lowest))
         self._recent.append(highest)
+        insort(self._highest_of_late, highest)
         insort(self._highest, highest)
         insort(self._lowest, lowest)
+        if len(self._recent) > RECENT_EVENTS:
+            _remove(self._highest_of_late, self._recent.popleft())
         if len(self._events) > WINDOW_EVENTS:
             old_highest, old_lowest = self._events.popleft()
-            del self._highest[bisect_left(self._highest, old_highest)]
-            del self._lowest[bisect_left(self._lowest, old_lowest)]
+            _remove(self._highest, old_highest)
+            _remove(self._lowest, old_lowest)
+
+
+def _remove(values: list[float], value: float) -> None:
+    """Take one ``value`` out of ``values``, which are sorted."""
+    del values[bisect_left(values, value)]
