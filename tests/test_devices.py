@@ -47,7 +47,7 @@ def test_the_machine_is_shown_with_what_it_encodes_like(tmp_path: Path) -> None:
     devices = list_devices(tmp_path, tmp_path, tmp_path / "model")
     assert "  Raspberry Pi Zero 2 W Rev 1.0, " in as_text(devices)
     assert ": lowdelay, complexity 0, 48000 bit/s\n" in as_text(devices)
-    assert devices.as_json()["opus"] == {"application": "lowdelay", "complexity": 1, "bitrate_bps": 48_000}
+    assert devices.as_json()["opus"] == {"application": "lowdelay", "complexity": 0, "bitrate_bps": 48_000}
 
 
 def test_chips_are_listed_in_numerical_order_and_links_are_not(tmp_path: Path) -> None:
