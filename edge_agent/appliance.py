@@ -16,6 +16,7 @@ from typing import ParamSpec
 from edge_agent import journal
 from edge_agent.accounts import Accounts
 from edge_agent.audio.capture import Capture
+from edge_agent.audio.ear import Ear
 from edge_agent.audio.earcons import sound_of
 from edge_agent.audio.level import FLOOR_DBFS
 from edge_agent.audio.playback import ON_ITS_WAY_S, Playback
@@ -44,6 +45,7 @@ from edge_agent.core.commands import (
     Command,
     FlushPlayout,
     HandOver,
+    ListenFor,
     MeasureEcho,
     OpenLink,
     PlaySound,
@@ -139,6 +141,9 @@ class Appliance:
         self._loop = asyncio.get_running_loop()
         self._light: LedTask | None = None
         self._knob = VolumeKnob(parts.volume, self._from_thread(self._turned))
+        self._ear = Ear(
+            parts.wake_word, self._from_thread(self._from_sound), self._from_thread(self._crashed)
+        )
         self._capture = Capture(
             parts.open_input,
             parts.uplink,
@@ -147,6 +152,7 @@ class Appliance:
             parts.far_end,
             parts.open_canceller(),
             parts.duck,
+            self._ear,
         )
         self._playback = Playback(
             parts.open_output,
@@ -214,13 +220,18 @@ class Appliance:
         if self._volume_percent is not None:
             self._knob.begin_at(self._volume_percent)
         cleanup.push_async_callback(self._stop_threads)
+        self._ear.start()
         self._capture.start()
         self._playback.start()
 
     async def _stop_threads(self) -> None:
         """End the sound threads. Polled: a thread that waits for them would stay in the loop's executor."""
         deadline = self._loop.time() + THREAD_LIMIT_S
-        running: dict[str, Capture | Playback] = {"microphone": self._capture, "loudspeaker": self._playback}
+        running: dict[str, Capture | Playback | Ear] = {
+            "microphone": self._capture,
+            "loudspeaker": self._playback,
+            "wake word": self._ear,
+        }
         while late := [name for name, thread in running.items() if not thread.stop(0.0)]:
             if self._loop.time() > deadline:
                 logger.error("%s: did not end within %.0f s", " and ".join(late), THREAD_LIMIT_S)
@@ -287,6 +298,7 @@ class Appliance:
             "agent": self._runner.progress,
             "microphone": self._capture.progress,
             "loudspeaker": self._playback.progress,
+            **({"wake word": self._ear.progress} if self._ear.has_word else {}),
         }
 
     # -- what the agent commands -------------------------------------------------------------------
@@ -309,6 +321,8 @@ class Appliance:
                 self._playback.play_over(sound_of(sound))
             case SetUplink(gate=gate, since=since):
                 self._parts.uplink.set_gate(gate, since)
+            case ListenFor(what=what):
+                self._ear.listen_for(what)
             case SetCapture(open=is_open):
                 self._capture.set_enabled(is_open)
             case SetVolume(percent=percent):

@@ -28,6 +28,7 @@ from edge_agent.audio.opus import Application, OpusSettings
 from edge_agent.audio.spec import PcmKind, PcmSpec, open_input, open_output
 from edge_agent.audio.uplink import EncodedPacket, Uplink
 from edge_agent.audio.volume import Volume
+from edge_agent.audio.wake_word import WakeWord, WakeWordSettings
 from edge_agent.config import schema
 from edge_agent.control import ControlSettings
 from edge_agent.core.ducking import Ducker
@@ -42,6 +43,7 @@ from edge_agent.core.settings import (
     DEFAULT_HOLD_S,
     Action,
     AgentSettings,
+    AttentionSettings,
     ButtonSettings,
     Duplex,
     Mode,
@@ -101,6 +103,8 @@ class Parts:
     """Where the volume begins; None: as it is."""
     far_end: FarEnd
     open_canceller: Callable[[], EchoCanceller]
+    wake_word: WakeWord | None
+    """None where it is not called by a word."""
     open_pins: Callable[[], tuple[Factory | None, str]]
     leds: tuple[LedSettings, ...]
     buttons: tuple[ButtonWiring, ...]
@@ -138,7 +142,8 @@ class Parts:
 def parts_of(config: schema.Config) -> Parts:
     """Translate a validated configuration.
 
-    Raises ConfigError when a key can't be found, or echo cancellation that is demanded is not installed.
+    Raises ConfigError when a key can't be found, or echo cancellation or a wake word that is demanded is not
+    installed.
     """
     endpoints = servers_of(config)
     devices = DeviceSettings(
@@ -165,6 +170,7 @@ def parts_of(config: schema.Config) -> Parts:
         volume_percent=config.sound.volume_percent,
         far_end=FarEnd(devices.playout_fill_s),
         open_canceller=lambda: open_canceller(echo),
+        wake_word=_wake_word(config),
         open_pins=lambda: open_factory(factory_kind),
         leds=tuple(_led(led) for led in config.leds),
         buttons=tuple(
@@ -174,6 +180,27 @@ def parts_of(config: schema.Config) -> Parts:
         log_transcripts=config.logging.transcripts,
         secrets=tuple(dict.fromkeys(secret for server in endpoints for secret in server.secrets)),
     )
+
+
+def _wake_word(config: schema.Config) -> WakeWord | None:
+    wake = config.wake
+    if Mode(config.mode) is not Mode.WAKE_WORD:
+        return None
+    model = None if wake.model is None else Path(wake.model)
+    return WakeWord(WakeWordSettings(wake.word, model, wake.threshold))
+
+
+def _attention(config: schema.Config) -> AttentionSettings:
+    link, wake = config.link, config.wake
+    match Mode(config.mode):
+        case Mode.ALWAYS_ON:
+            return AttentionSettings(awake_for_s=link.sleep_after_s)
+        case Mode.BUTTON:
+            return AttentionSettings(keep_warm_s=link.keep_warm_s)
+        case Mode.WAKE_WORD:
+            return AttentionSettings(
+                wake.follow_up_s, link.keep_warm_s or 0.0, wake.refractory_s, has_sounds=wake.sound
+            )
 
 
 def _duck(depth_db: int, gain: Gain) -> Callable[[bool, bool, float], None] | None:
@@ -204,6 +231,7 @@ def _agent_settings(
         turn_taking=tuple(server.turn_taking for server in endpoints),
         offers=tuple(server.offer for server in endpoints),
         caps=_caps(config.reconnect),
+        attention=_attention(config),
         raw_events=config.control.raw_events,
         buttons=tuple(_button(button, mode) for button in config.buttons),
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edge_agent.core import breaker, indicator, link, policy, renewal, request, status, talk
+from edge_agent.core import attention, breaker, indicator, link, policy, renewal, request, status, talk
 
 ARCHITECTURE = Path(__file__).parents[1] / "ARCHITECTURE.md"
 
@@ -55,6 +55,15 @@ def talk_drawing() -> str:
     return drawing(talk.TRANSITIONS, starts)
 
 
+def attention_drawing() -> str:
+    """Return whether the room is listened to."""
+    starts = {
+        attention.AttentionState.AWAKE: "always-on mode",
+        attention.AttentionState.ASLEEP: "button and wake-word mode",
+    }
+    return drawing(attention.TRANSITIONS, starts)
+
+
 def request_drawing() -> str:
     """Return the states of one response.create."""
     return drawing(request.TRANSITIONS, {request.RequestState.NONE: ""})
@@ -80,6 +89,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "link": link_drawing,
     "renewal": renewal_drawing,
     "policy": policy.render_table,
+    "attention": attention_drawing,
     "talk": talk_drawing,
     "request": request_drawing,
     "breaker": breaker_drawing,

@@ -137,7 +137,7 @@ def _gestures(config: schema.Config) -> Iterator[Mistake]:
                 expected = (
                     "an action of mode always-on (talk, mute, interrupt, volume-up, volume-down or none)"
                 )
-                got = "conversation, which belongs to mode button"
+                got = "conversation, which belongs to modes button and wake-word"
                 yield Mistake(("buttons", index, gesture), expected, got)
 
 
@@ -147,7 +147,7 @@ def _ears(config: schema.Config) -> Iterator[Mistake]:
     if config.mode == "button" and not actions & {Action.CONVERSATION, Action.TALK}:
         yield Mistake(("buttons",), "a button for conversation or talk (mode is button)", "none")
     is_deaf = isinstance(config.session.turn_detection, schema.NoTurnDetection)
-    if config.mode == "always-on" and is_deaf and Action.TALK not in actions:
+    if config.mode != "button" and is_deaf and Action.TALK not in actions:
         path = ("session", "turn_detection")
         got = "none, so that nobody is ever heard"
         yield Mistake(path, "turn detection, or a button whose hold is talk", got)

@@ -243,6 +243,54 @@ class Reconnect(_Section, frozen=True):
     ] = 60
 
 
+class Link(_Section, frozen=True):
+    """When a session is held. Between sessions no sound leaves the device."""
+
+    sleep_after_s: Annotated[
+        Annotated[float, Meta(ge=5, le=86_400)] | None,
+        Meta(
+            description="Mode always-on: silence after which the session is closed, until somebody speaks. "
+            "Null: never."
+        ),
+    ] = None
+    keep_warm_s: Annotated[
+        Annotated[float, Meta(ge=0, le=86_400)] | None,
+        Meta(
+            description="Modes button and wake-word: how long the session outlives a conversation. "
+            "Null: for ever in mode button, not at all in mode wake-word."
+        ),
+    ] = None
+
+
+class Wake(_Section, frozen=True):
+    """The wake word of mode wake-word, which is found on the device itself; from the extra wake."""
+
+    word: Annotated[
+        Literal["okay_nabu", "hey_jarvis", "hey_mycroft", "alexa"],
+        Meta(description="Which of the words that come with the package."),
+    ] = "okay_nabu"
+    model: Annotated[
+        AbsolutePath | None,
+        Meta(description="A word of your own: the .json of a microWakeWord model, its .tflite beside it."),
+    ] = None
+    threshold: Annotated[
+        Annotated[float, Meta(ge=0, le=1)] | None,
+        Meta(
+            description="How sure it has to be; lower hears more, and more that is not it. Null: the model's."
+        ),
+    ] = None
+    refractory_s: Annotated[
+        float, Meta(ge=0, le=60, description="Time after a wake word in which it is not heard again.")
+    ] = 2.0
+    follow_up_s: Annotated[
+        float,
+        Meta(ge=1, le=600, description="How long it listens without the word, at first and after an answer."),
+    ] = 8.0
+    sound: Annotated[bool, Meta(description="Whether short sounds tell that it wakes and falls asleep.")] = (
+        True
+    )
+
+
 class ServerVad(_Section, frozen=True, tag_field="type", tag="server_vad"):
     """A turn ends when the voice has been silent for a while. Null: the server's own value."""
 
@@ -521,8 +569,11 @@ class Config(_Section, frozen=True):
     """The configuration of ``edge-agent run``."""
 
     mode: Annotated[
-        Literal["always-on", "button"],
-        Meta(description="always-on: it always listens; button: it listens when asked to by a button."),
+        Literal["always-on", "button", "wake-word"],
+        Meta(
+            description="always-on: it always listens; button: it listens when asked to by a button; "
+            "wake-word: when it is called."
+        ),
     ] = "always-on"
     endpoints: Annotated[
         tuple[Endpoint, ...],
@@ -531,6 +582,8 @@ class Config(_Section, frozen=True):
     reconnect: Annotated[
         Reconnect, Meta(description="How many sessions are opened at most, whatever goes wrong.")
     ] = Reconnect()
+    link: Annotated[Link, Meta(description="When a session is held.")] = Link()
+    wake: Annotated[Wake, Meta(description="The wake word.")] = Wake()
     session: Annotated[Session, Meta(description="What the server is asked for.")] = Session()
     conversation: Annotated[Conversation, Meta(description="Patience with people and answers.")] = (
         Conversation()

@@ -27,11 +27,12 @@ from edge_agent.core.commands import (
 from edge_agent.core.dialogue import Dialogue, Reply
 from edge_agent.core.failover import Failover
 from edge_agent.core.faults import Fault, FaultKind, fault_in, is_benign
-from edge_agent.core.link import UNANSWERED_LIMIT, Link
+from edge_agent.core.link import UNANSWERED_LIMIT, Link, Unwanted
 from edge_agent.core.policy import Trouble, backoff_delays
 from edge_agent.core.renewal import Renewal
-from edge_agent.core.settings import AgentSettings, TurnTaking
+from edge_agent.core.settings import AgentSettings, Mode, TurnTaking
 from edge_agent.core.status import AgentState, Facts, LinkPhase, Status, Turn, state_of
+from edge_agent.core.vigil import Vigil
 from edge_agent.core.volume import STEP_PERCENT
 from edge_agent.core.ways import NETWORK_TROUBLES, Ways
 from edge_agent.protocol import client_events as ask
@@ -54,6 +55,7 @@ class Agent:
         self._link = Link(self._ways, Renewal(settings.renewal, lambda: backoff_delays(chance)))
         self._failover = Failover(settings.offers)
         self._dialogue = Dialogue(settings)
+        self._vigil = Vigil(settings)
         self._buttons = Buttons(settings.buttons)
         self._lost_devices: set[happened.Device] = set()
         self._is_muted = False
@@ -78,13 +80,14 @@ class Agent:
 
     def next_deadline(self) -> float | None:
         """When :meth:`tick` must be called at the latest, or None."""
-        parts = (self._link, self._dialogue, self._buttons)
+        parts = (self._link, self._dialogue, self._vigil, self._buttons)
         deadlines = [part.next_deadline() for part in parts]
         return min((at for at in deadlines if at is not None), default=None)
 
     def start(self, now: float) -> list[Command]:
-        """Open the link."""
+        """Open the link, if a session is wanted."""
         self._unheard_since = now
+        self._link.want(self._unwanted, now)
         return self._settled(self._because("start", self._link.start(now)), now)
 
     def stop(self, now: float) -> list[Command]:
@@ -129,7 +132,7 @@ class Agent:
             case happened.EchoMeasured(likeness=likeness):
                 return self._say(self._dialogue.echo_measured(likeness, now))
             case happened.WakeWordHeard() | happened.VoiceHeard():
-                return []
+                return self._heard(event, now)
             case happened.ButtonPressed(button=name) | happened.ButtonReleased(button=name):
                 return self._edge(name, isinstance(event, happened.ButtonPressed), now)
             case happened.DeviceLost(device=device, reason=reason):
@@ -244,11 +247,26 @@ class Agent:
 
     # -- people ------------------------------------------------------------------------------------
 
+    def _heard(self, event: happened.WakeWordHeard | happened.VoiceHeard, now: float) -> list[Command]:
+        """The device itself has heard its word, or a voice."""
+        since = self._vigil.hear(event, now)
+        return [] if since is None else self._wake(since, now)
+
+    def _wake(self, since: float, now: float) -> list[Command]:
+        """Listen to the room from now on, and to what was said ``since``; connect at once."""
+        self._unheard_since = since
+        return [*self._follow_wishes(now), *self._link.wake(now), *self._vigil.awake_sounds]
+
     def _edge(self, name: str, pressed: bool, now: float) -> list[Command]:
         if not self._buttons.knows(name):
             return []
-        woken = self._link.wake(now) if pressed else []
+        woken = self._pressed(now) if pressed else []
         return [*woken, *self._obey(self._buttons.edge(name, pressed, now), now)]
+
+    def _pressed(self, now: float) -> list[Command]:
+        """A finger is there, whatever it wants: wake, and try at once."""
+        self._vigil.press(now)
+        return [*self._follow_wishes(now), *self._link.wake(now)]
 
     def _obey(self, intents: Iterable[Intent], now: float) -> list[Command]:
         return [command for intent in intents for command in self._obey_one(intent, now)]
@@ -256,12 +274,13 @@ class Agent:
     def _obey_one(self, intent: Intent, now: float) -> list[Command]:
         match intent:
             case Intent.TALK:
-                can_talk = (self._link.is_up or self._link.is_coming) and not self._is_muted
-                return self._say(self._dialogue.talk(now)) if can_talk else []
+                return [] if self._is_muted else self._begin_to_talk(now)
             case Intent.TALK_END:
                 return self._say(self._dialogue.end_talk(now))
             case Intent.TALK_NOT_MEANT:
                 return self._say(self._dialogue.take_back_talk(now))
+            case Intent.CONVERSATION if self._settings.mode is Mode.WAKE_WORD:
+                return self._toggle(now)
             case Intent.CONVERSATION:
                 return self._say(self._dialogue.toggle_conversation(now))
             case Intent.INTERRUPT:
@@ -270,6 +289,19 @@ class Agent:
                 return [StepVolume(STEP_PERCENT if intent is Intent.VOLUME_UP else -STEP_PERCENT)]
             case Intent.MUTE:
                 return self._mute(not self._is_muted, now)
+
+    def _begin_to_talk(self, now: float) -> list[Command]:
+        """The talk button is held: wake, and listen to it if there is a session or may be one soon."""
+        self._vigil.call(now)
+        woken = self._follow_wishes(now)
+        can_talk = self._link.is_up or self._link.is_coming
+        return [*woken, *(self._say(self._dialogue.talk(now)) if can_talk else [])]
+
+    def _toggle(self, now: float) -> list[Command]:
+        """Call it without its word, or send it to sleep."""
+        if self._vigil.toggle(now):
+            return self._wake(now, now)
+        return self._say(self._dialogue.interrupt(now))
 
     def _mute(self, muted: bool, now: float) -> list[Command]:
         if muted == self._is_muted:
@@ -291,6 +323,7 @@ class Agent:
         facts = Facts(
             link=self._link_phase,
             turn=self._dialogue.turn,
+            watch=self._vigil.watch(is_met=self._link.is_up or self._link.fault is not None),
             muted=self._is_muted,
             in_conversation=self._dialogue.is_open,
             microphone_works=happened.Device.MICROPHONE not in self._lost_devices,
@@ -307,9 +340,36 @@ class Agent:
 
     def _settled(self, commands: list[Command], now: float) -> list[Command]:
         """Add what follows from the facts whatever has happened."""
-        settled = self._with_gate([*commands, *self._because("renewal", self._renew(now))])
+        followed = [*commands, *self._because("quiet", self._attend(now))]
+        settled = self._with_gate([*followed, *self._because("renewal", self._renew(now))])
         self._dialogue.set_late(self._is_catching_up or not self._link.is_up, now)
         return settled
+
+    def _attend(self, now: float) -> list[Command]:
+        """Sleep or stay awake, and have the session that this calls for."""
+        sounds = self._vigil.follow(
+            has_session=self._link.is_up,
+            is_busy=self._dialogue.turn is not Turn.NOBODY,
+            in_conversation=self._dialogue.is_open,
+            now=now,
+        )
+        wished = self._follow_wishes(now)
+        return [*wished, *sounds, *self._vigil.listen(is_muted=self._is_muted)]
+
+    def _follow_wishes(self, now: float) -> list[Command]:
+        """Open or close the session as it is wanted; what a closed one said last is not played to its end."""
+        was_up = self._link.is_up
+        commands = self._link.want(self._unwanted, now)
+        if was_up and not self._link.is_up:
+            return [*commands, *self._say(self._dialogue.session_ended(now))]
+        return commands
+
+    @property
+    def _unwanted(self) -> Unwanted | None:
+        """Why no session is wanted, or None."""
+        if self._vigil.wants_session:
+            return None
+        return Unwanted.NO_CONVERSATION if self._settings.mode is Mode.BUTTON else Unwanted.QUIET
 
     def _renew(self, now: float) -> list[Command]:
         """Open a successor of the session, or let it take over, if this is a moment for it."""
@@ -346,6 +406,8 @@ class Agent:
     def _wanted_gate(self) -> Gate:
         if self._is_muted or not self._dialogue.wants_sound:
             return Gate.CLOSED
+        if not self._vigil.hears_room:
+            return Gate.HOLDING if self._vigil.listens_itself else Gate.CLOSED
         if self._link.is_up:
             return Gate.OPEN
         return Gate.HOLDING if self._link.is_coming else Gate.CLOSED

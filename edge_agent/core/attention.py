@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass
 
 from edge_agent.core.commands import Listening
-from edge_agent.core.settings import Mode
+from edge_agent.core.settings import AttentionSettings, Mode
 from edge_agent.errors import IllegalTransition
 
 UNMET_LIMIT_S = 30.0
 """Called for so long without a session, it gives up: what was said is older than what is held of it, and
 nobody waits for an answer any more."""
+
+
+LEAST_WARM_S = 2.0
+"""Mode button: a session is kept at least so long. A press opens it, and only after the release, and the time
+for a second tap, is it known whether that began a conversation."""
 
 
 class AttentionState(enum.Enum):
@@ -33,21 +37,6 @@ TRANSITIONS: dict[AttentionState, dict[AttentionState, str]] = {
 """The legal moves and what makes them; any other is a bug."""
 
 
-@dataclass(frozen=True, slots=True)
-class AttentionSettings:
-    """When it falls asleep, and how long a session outlives that.
-
-    ``awake_for_s``: seconds without anybody's turn until it sleeps, None: never by itself.
-    ``keep_warm_s``: seconds that a session is kept while asleep, None: for ever. ``refractory_s``: seconds
-    after a wake word in which another one is the same.
-    """
-
-    mode: Mode = Mode.ALWAYS_ON
-    awake_for_s: float | None = None
-    keep_warm_s: float | None = None
-    refractory_s: float = 0.0
-
-
 class Attention:
     """Decides when the device is awake.
 
@@ -55,9 +44,10 @@ class Attention:
     the word until nobody has said anything for a while; in mode always-on always, unless it may sleep.
     """
 
-    def __init__(self, settings: AttentionSettings) -> None:
+    def __init__(self, mode: Mode, settings: AttentionSettings) -> None:
+        self._mode = mode
         self._settings = settings
-        starts_awake = settings.mode is Mode.ALWAYS_ON
+        starts_awake = mode is Mode.ALWAYS_ON
         self.state = AttentionState.AWAKE if starts_awake else AttentionState.ASLEEP
         self.was_busy = False
         """Whether anybody has had a turn since it awoke."""
@@ -77,7 +67,7 @@ class Attention:
         if self.is_awake:
             return Listening.NOTHING
         by_mode = {Mode.WAKE_WORD: Listening.WORD, Mode.ALWAYS_ON: Listening.VOICE}
-        return by_mode.get(self._settings.mode, Listening.NOTHING)
+        return by_mode.get(self._mode, Listening.NOTHING)
 
     @property
     def wants_session(self) -> bool:
@@ -133,7 +123,14 @@ class Attention:
 
     @property
     def _keep_warm_s(self) -> float | None:
-        return 0.0 if self._settings.mode is Mode.ALWAYS_ON else self._settings.keep_warm_s
+        keep_warm_s = self._settings.keep_warm_s
+        match self._mode:
+            case Mode.ALWAYS_ON:
+                return 0.0
+            case Mode.BUTTON if keep_warm_s is not None:
+                return max(LEAST_WARM_S, keep_warm_s)
+            case _:
+                return keep_warm_s
 
     @property
     def _bedtime(self) -> float | None:
@@ -143,7 +140,7 @@ class Attention:
         if self._had_session:
             return self._quiet_since + limit_s
         # A device that always listens and has lost its session goes on trying, and shows it.
-        is_called = self._settings.mode is not Mode.ALWAYS_ON
+        is_called = self._mode is not Mode.ALWAYS_ON
         return self._quiet_since + max(limit_s, UNMET_LIMIT_S) if is_called else None
 
     def _set_state(self, new: AttentionState) -> None:

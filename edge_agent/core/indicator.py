@@ -2,7 +2,7 @@
 
 It knows states and time, no pins. Each pattern can be recognised three times over: by colour on an RGB LED,
 by brightness and rhythm on a dimmable LED of one colour, and by rhythm alone on an LED that is only on or
-off. States that last for hours (idle, ready, muted) are dark or dim, so that a bedroom stays dark.
+off. States that last for hours (idle, asleep, ready, muted) are dark or dim, so that a bedroom stays dark.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ PATTERNS: dict[AgentState, Pattern] = {
     AgentState.FAILED: Pattern("red-flash", (0.8, 0.0, 0.0), Motion.BLINK, 0.2, 2.8),
     AgentState.MUTED: Pattern("red-wink", (0.4, 0.0, 0.0), Motion.BLINK, 2.8, 0.2),
     AgentState.IDLE: Pattern("dark", DARK),
+    AgentState.ASLEEP: Pattern("blue-blip", (0.0, 0.1, 0.3), Motion.BLINK, 0.1, 5.9),
     AgentState.READY: Pattern("green-steady", (0.0, 0.3, 0.0)),
     AgentState.LISTENING: Pattern("cyan-pulse", (0.0, 0.9, 0.9), Motion.PULSE, 0.25, 0.25),
     AgentState.THINKING: Pattern("violet-pulse", (0.6, 0.0, 0.9), Motion.PULSE, 0.5, 0.5),
@@ -78,6 +79,7 @@ MEANINGS: dict[AgentState, str] = {
     AgentState.FAILED: "somebody has to help: see the journal",
     AgentState.MUTED: "the microphone is closed",
     AgentState.IDLE: "waiting for the button; the microphone is not heard",
+    AgentState.ASLEEP: "waiting for its word or a voice; nothing leaves the device",
     AgentState.READY: "in conversation: say something",
     AgentState.LISTENING: "you are heard",
     AgentState.THINKING: "the answer is being made",

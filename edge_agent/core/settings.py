@@ -78,6 +78,21 @@ class TurnTaking:
 
 
 @dataclass(frozen=True, slots=True)
+class AttentionSettings:
+    """When the device falls asleep, and how long a session outlives that.
+
+    ``awake_for_s``: seconds without anybody's turn until it sleeps, None: never by itself. ``keep_warm_s``:
+    seconds that a session is kept while it is asleep, None: for ever. ``refractory_s``: seconds after a wake
+    word in which another one is the same. ``has_sounds``: whether short sounds tell of it.
+    """
+
+    awake_for_s: float | None = None
+    keep_warm_s: float | None = None
+    refractory_s: float = 0.0
+    has_sounds: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AgentSettings:
     """Settings of the pure core.
 
@@ -98,5 +113,6 @@ class AgentSettings:
     renewal: RenewalSettings = field(default_factory=RenewalSettings)
     offers: tuple[Offer, ...] = (Offer(),)
     caps: Caps = field(default_factory=Caps)
+    attention: AttentionSettings = AttentionSettings()
     raw_events: bool = False
     buttons: tuple[ButtonSettings, ...] = ()

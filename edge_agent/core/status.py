@@ -19,6 +19,7 @@ class AgentState(enum.Enum):
     FAILED = "failed"
     MUTED = "muted"
     IDLE = "idle"
+    ASLEEP = "asleep"
     READY = "ready"
     LISTENING = "listening"
     THINKING = "thinking"
@@ -46,12 +47,21 @@ class LinkPhase(enum.Enum):
     ASLEEP = "asleep"  # no session is wanted
 
 
+class Watch(enum.Enum):
+    """Whether the room is listened to, where the device decides that by itself."""
+
+    AWAKE = "awake"
+    WOKEN = "woken"  # a moment ago; there is no session yet
+    ASLEEP = "asleep"  # it waits for its word, or for a voice
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that the state depends on; each fact has one owner elsewhere."""
 
     link: LinkPhase
     turn: Turn
+    watch: Watch
     muted: bool
     in_conversation: bool
     microphone_works: bool
@@ -77,7 +87,13 @@ PRIORITY: tuple[Rule, ...] = (
     ),
     Rule(AgentState.SPEAKING, "an answer is audible", lambda f: f.turn is Turn.AGENT),
     Rule(AgentState.MUTED, "somebody muted the microphone", lambda f: f.muted),
+    Rule(AgentState.ASLEEP, "it waits for its word, or for a voice", lambda f: f.watch is Watch.ASLEEP),
     Rule(AgentState.IDLE, "no session is wanted", lambda f: f.link is LinkPhase.ASLEEP),
+    Rule(
+        AgentState.LISTENING,
+        "it was woken, and its first attempt to connect is on",
+        lambda f: f.watch is Watch.WOKEN and f.link is LinkPhase.FIRST_CONNECT,
+    ),
     Rule(
         AgentState.RECONNECTING,
         "there was a session, and there is none",

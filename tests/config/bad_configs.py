@@ -13,7 +13,10 @@ TAIL_MS = "f:1:30: sound.half_duplex_tail_ms: expected a whole number of millise
 
 PCM = "a sound device (default, plughw:CARD=NAME, file:PATH.wav, fifo:PATH or null)"
 
-TOP_KEYS = "mode, endpoints, reconnect, session, conversation, sound, leds, buttons, gpio, control or logging"
+TOP_KEYS = (
+    "mode, endpoints, reconnect, link, wake, session, conversation, sound, leds, buttons, gpio, control or "
+    "logging"
+)
 
 BAD: dict[str, tuple[str, str]] = {
     # Keys
@@ -63,7 +66,7 @@ BAD: dict[str, tuple[str, str]] = {
         "leds: {pin: 1}",
         "f:1:7: leds: expected a list of at most 16 entries, got a mapping",
     ),
-    "list for a word": ("mode: [button]", "f:1:7: mode: expected always-on or button, got a list"),
+    "list for a word": ("mode: [button]", "f:1:7: mode: expected always-on, button or wake-word, got a list"),
     "null for a number": (
         "sound: {half_duplex_tail_ms: null}",
         f"{TAIL_MS}, got nothing (null)",
@@ -247,7 +250,7 @@ BAD: dict[str, tuple[str, str]] = {
         "buttons: [{name: a, pin: 1, double_tap: conversation}]",
         "f:1:41: buttons[0].double_tap: "
         "expected an action of mode always-on (talk, mute, interrupt, volume-up, volume-down or none), "
-        "got conversation, which belongs to mode button",
+        "got conversation, which belongs to modes button and wake-word",
     ),
     # Secrets
     "key in the file": (

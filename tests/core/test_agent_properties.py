@@ -25,7 +25,7 @@ from edge_agent.core.commands import (
 from edge_agent.core.conversation import SPEECH_LIMIT_S
 from edge_agent.core.faults import Fault, FaultKind
 from edge_agent.core.notices import Notice
-from edge_agent.core.settings import AgentSettings, Duplex, Mode
+from edge_agent.core.settings import AgentSettings, AttentionSettings, Duplex, Mode
 from edge_agent.core.status import AgentState
 from edge_agent.core.talk import LONGEST_TALK_S
 from edge_agent.protocol import client_events as ask
@@ -103,6 +103,13 @@ agent_settings = st.builds(
     takes_manual_turns=st.booleans(),
     detects_turns=st.booleans(),
     detection_on=st.sampled_from([{}, TURN_DETECTION_ON]),
+    attention=st.builds(
+        AttentionSettings,
+        awake_for_s=st.sampled_from([None, 8.0, 60.0]),
+        keep_warm_s=st.sampled_from([None, 0.0, 30.0]),
+        refractory_s=st.sampled_from([0.0, 2.0]),
+        has_sounds=st.booleans(),
+    ),
     raw_events=st.booleans(),
 )
 waits = st.one_of(st.sampled_from([0.0, 0.01, 0.025, 0.15, 0.3]), st.floats(0.0, 2.0), st.floats(0.0, 200.0))
@@ -244,6 +251,10 @@ class AnyLife(RuleBasedStateMachine):
     def edge(self, button: str, pressed: bool) -> None:
         self.happen(happened.ButtonPressed(button) if pressed else happened.ButtonReleased(button))
 
+    @rule(event=st.sampled_from([happened.WakeWordHeard("Okay Nabu"), happened.VoiceHeard()]))
+    def the_device_hears_itself(self, event: happened.Event) -> None:
+        self.happen(event)
+
     @rule(muted=st.booleans())
     def mute(self, muted: bool) -> None:
         self.happen(happened.MuteRequested(muted))
@@ -279,6 +290,10 @@ class AnyLife(RuleBasedStateMachine):
     @invariant()
     def muted_means_deaf(self) -> None:
         assert self.capture_is_open or self.gate is Gate.CLOSED
+
+    @invariant()
+    def asleep_means_that_nobody_is_heard(self) -> None:
+        assert self.agent.status.state is not AgentState.ASLEEP or self.gate is not Gate.OPEN
 
     @invariant()
     def nobody_is_heard_without_a_session(self) -> None:

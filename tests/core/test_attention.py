@@ -8,29 +8,31 @@ from edge_agent.core.attention import (
     TRANSITIONS,
     UNMET_LIMIT_S,
     Attention,
-    AttentionSettings,
     AttentionState,
 )
 from edge_agent.core.commands import Listening
-from edge_agent.core.settings import Mode
+from edge_agent.core.settings import AttentionSettings, Mode
 from edge_agent.errors import IllegalTransition
 
-CALLED = AttentionSettings(Mode.WAKE_WORD, awake_for_s=8.0, keep_warm_s=0.0, refractory_s=2.0)
-SLEEPY = AttentionSettings(Mode.ALWAYS_ON, awake_for_s=60.0)
-WARM_BUTTON = AttentionSettings(Mode.BUTTON)
-COOLING_BUTTON = AttentionSettings(Mode.BUTTON, keep_warm_s=30.0)
+Kind = tuple[Mode, AttentionSettings]
+
+CALLED: Kind = (Mode.WAKE_WORD, AttentionSettings(awake_for_s=8.0, keep_warm_s=0.0, refractory_s=2.0))
+SLEEPY: Kind = (Mode.ALWAYS_ON, AttentionSettings(awake_for_s=60.0))
+WAKEFUL: Kind = (Mode.ALWAYS_ON, AttentionSettings())
+WARM_BUTTON: Kind = (Mode.BUTTON, AttentionSettings())
+COOLING_BUTTON: Kind = (Mode.BUTTON, AttentionSettings(keep_warm_s=30.0))
 
 
-def awake(settings: AttentionSettings, now: float = 0.0) -> Attention:
+def awake(kind: Kind, now: float = 0.0) -> Attention:
     """An attention that was woken at ``now`` and has its session."""
-    attention = Attention(settings)
+    attention = Attention(*kind)
     attention.wake(now)
     attention.see(has_session=True, is_busy=False, now=now)
     return attention
 
 
 def test_a_device_that_always_listens_never_sleeps_unless_it_may() -> None:
-    attention = Attention(AttentionSettings())
+    attention = Attention(*WAKEFUL)
     attention.see(has_session=True, is_busy=False, now=0.0)
     assert attention.is_awake
     assert attention.next_deadline() is None
@@ -63,7 +65,7 @@ def test_a_device_that_always_listens_does_not_hide_a_lost_session_by_sleeping()
 
 
 def test_before_its_word_no_session_is_wanted() -> None:
-    attention = Attention(CALLED)
+    attention = Attention(*CALLED)
     assert not attention.is_awake
     assert not attention.wants_session
     assert attention.listens_for is Listening.WORD
@@ -71,7 +73,7 @@ def test_before_its_word_no_session_is_wanted() -> None:
 
 
 def test_the_word_wakes_and_the_time_to_speak_begins_when_the_session_is_there() -> None:
-    attention = Attention(CALLED)
+    attention = Attention(*CALLED)
     assert attention.hear_word(100.0)
     assert attention.wants_session
     attention.see(has_session=True, is_busy=False, now=103.0)
@@ -94,7 +96,7 @@ def test_after_an_answer_a_question_needs_no_word_for_a_while() -> None:
 
 
 def test_the_word_again_within_the_refractory_time_is_the_same_one() -> None:
-    attention = Attention(CALLED)
+    attention = Attention(*CALLED)
     assert attention.hear_word(10.0)
     assert not attention.hear_word(10.5)
     attention.sleep(11.0)
@@ -103,7 +105,7 @@ def test_the_word_again_within_the_refractory_time_is_the_same_one() -> None:
 
 
 def test_without_a_session_the_call_is_given_up() -> None:
-    attention = Attention(CALLED)
+    attention = Attention(*CALLED)
     attention.hear_word(0.0)
     attention.see(has_session=False, is_busy=False, now=0.1)
     assert not attention.tick(UNMET_LIMIT_S - 0.1)
@@ -117,7 +119,7 @@ def test_a_session_that_ends_while_awake_leaves_time_for_the_next_one() -> None:
 
 
 def test_in_button_mode_the_session_is_kept_warm_for_ever_or_for_a_while() -> None:
-    warm, cooling = Attention(WARM_BUTTON), Attention(COOLING_BUTTON)
+    warm, cooling = Attention(*WARM_BUTTON), Attention(*COOLING_BUTTON)
     assert warm.wants_session
     assert not cooling.wants_session
     cooling.wake(10.0)
@@ -150,7 +152,7 @@ def test_what_changes_nothing_is_no_news() -> None:
 
 def test_an_illegal_move_is_a_bug() -> None:
     with pytest.raises(IllegalTransition, match="asleep -> asleep"):
-        Attention(CALLED)._set_state(AttentionState.ASLEEP)
+        Attention(*CALLED)._set_state(AttentionState.ASLEEP)
     assert set(TRANSITIONS) == set(AttentionState)
 
 
@@ -158,14 +160,12 @@ def test_an_illegal_move_is_a_bug() -> None:
     st.sampled_from([CALLED, SLEEPY, COOLING_BUTTON]),
     st.lists(st.tuples(st.sampled_from("wsbqdt"), st.floats(0.0, 50.0)), max_size=40),
 )
-def test_after_a_tick_the_next_deadline_lies_ahead(
-    settings: AttentionSettings, steps: list[tuple[str, float]]
-) -> None:
-    attention, now = Attention(settings), 0.0
-    for kind, wait_s in steps:
+def test_after_a_tick_the_next_deadline_lies_ahead(kind: Kind, steps: list[tuple[str, float]]) -> None:
+    attention, now = Attention(*kind), 0.0
+    for step, wait_s in steps:
         now += wait_s
         attention.tick(now)
-        match kind:
+        match step:
             case "w":
                 attention.hear_word(now)
             case "s":
@@ -173,7 +173,7 @@ def test_after_a_tick_the_next_deadline_lies_ahead(
             case "t":
                 attention.wake(now)
             case _:
-                attention.see(has_session=kind != "d", is_busy=kind == "b", now=now)
+                attention.see(has_session=step != "d", is_busy=step == "b", now=now)
         attention.tick(now)
         deadline = attention.next_deadline()
         assert deadline is None or deadline > now

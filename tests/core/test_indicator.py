@@ -64,7 +64,7 @@ def test_no_pattern_flashes_more_than_three_times_a_second(state: AgentState) ->
 
 
 @pytest.mark.parametrize(
-    "state", [AgentState.IDLE, AgentState.READY, AgentState.MUTED, AgentState.RECONNECTING]
+    "state", [AgentState.IDLE, AgentState.ASLEEP, AgentState.READY, AgentState.MUTED, AgentState.RECONNECTING]
 )
 def test_states_that_may_last_all_night_are_dim(state: AgentState) -> None:
     assert level_of(PATTERNS[state].color) <= 0.5

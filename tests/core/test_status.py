@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from edge_agent.core.status import PRIORITY, AgentState, Facts, LinkPhase, Turn, state_of
+from edge_agent.core.status import PRIORITY, AgentState, Facts, LinkPhase, Turn, Watch, state_of
 
 CALM = Facts(
     link=LinkPhase.UP,
     turn=Turn.NOBODY,
+    watch=Watch.AWAKE,
     muted=False,
     in_conversation=True,
     microphone_works=True,
@@ -29,6 +30,13 @@ CALM = Facts(
         ({"turn": Turn.PERSON}, AgentState.LISTENING),
         ({"turn": Turn.PERSON, "link": LinkPhase.FIRST_CONNECT}, AgentState.CONNECTING),
         ({"turn": Turn.PERSON, "link": LinkPhase.RECONNECT}, AgentState.RECONNECTING),
+        ({"watch": Watch.ASLEEP, "link": LinkPhase.ASLEEP}, AgentState.ASLEEP),
+        ({"watch": Watch.ASLEEP, "link": LinkPhase.UP}, AgentState.ASLEEP),
+        ({"watch": Watch.ASLEEP, "muted": True}, AgentState.MUTED),
+        ({"watch": Watch.AWAKE, "link": LinkPhase.ASLEEP}, AgentState.IDLE),
+        ({"watch": Watch.WOKEN, "link": LinkPhase.FIRST_CONNECT}, AgentState.LISTENING),
+        ({"watch": Watch.WOKEN, "link": LinkPhase.UP}, AgentState.READY),
+        ({"watch": Watch.WOKEN, "link": LinkPhase.RECONNECT}, AgentState.RECONNECTING),
         ({"muted": True, "link": LinkPhase.RECONNECT}, AgentState.MUTED),
         ({"muted": True, "turn": Turn.PERSON}, AgentState.MUTED),
         ({"muted": True, "turn": Turn.AGENT}, AgentState.SPEAKING),
@@ -46,7 +54,7 @@ def test_what_a_person_is_shown(changes: dict[str, object], state: AgentState) -
 
 
 def test_every_combination_of_facts_is_some_state_and_every_state_occurs() -> None:
-    choices = (LinkPhase, Turn, *((False, True),) * 4)
+    choices = (LinkPhase, Turn, Watch, *((False, True),) * 4)
     states = {state_of(Facts(*facts)) for facts in itertools.product(*choices)}
     assert states == set(AgentState)
 
