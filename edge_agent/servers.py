@@ -43,9 +43,10 @@ TRANSPORTS: dict[TransportKind, Callable[[Endpoint, Road], Transport]] = {
 PLAIN_SOUND: JsonObject = {"type": "audio/pcm", "rate": 24_000}
 """What sound is inside of events; 24 kHz is the only rate that servers take."""
 
-PATH_LIMIT_S = 5.0
+PATH_LIMIT_S = 4.0
 """How long WebRTC may look for a path where there is another transport: a conversation is to begin within
-10 s of the start. Four slow round trips of a Wi-Fi that saves power (raspberrypi/linux#7533)."""
+10 s of the start. Each check is sent four times by then, after 0, 0.5, 1.5 and 3.5 s (RFC 8489 section
+6.2.1), so that a slow Wi-Fi that saves power is not taken for a firewall (raspberrypi/linux#7533)."""
 
 
 @dataclass(frozen=True, slots=True)
