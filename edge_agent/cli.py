@@ -83,6 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_bench,
         _add_config,
         _add_devices,
+        _add_endpoints,
         _add_stats,
     ):
         add_command(commands)
@@ -284,6 +285,33 @@ examples:
 """
 
 
+def _add_endpoints(commands: Any) -> None:
+    summary = "Show the servers in their order: how each was last, and what it can do."
+    parser = _new_parser(commands, "endpoints", _endpoints, summary, ENDPOINTS_EPILOG)
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=DEFAULT_CONFIG,
+        metavar="FILE",
+        help="the configuration that names them (default: %(default)s)",
+    )
+    parser.add_argument("--probe", action="store_true", help="open a short session with each of them first")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+ENDPOINTS_EPILOG = """\
+The agent learns what a server can do from every session, and keeps it in its state folder; run this as the
+same user. A probe sends no sound and asks for no answer, but a session may cost money.
+
+  playback  whether the server says when its sound plays (output_audio_buffer.*)
+  clear     whether it clears and commits its input buffer; push-to-talk only opens the microphone otherwise
+
+examples:
+  edge-agent endpoints
+  edge-agent endpoints --probe --config my.yaml
+"""
+
+
 def _add_stats(commands: Any) -> None:
     summary = "Show how the running agent's sound is: delay, losses, processor time."
     parser = _new_parser(commands, "stats", _stats, summary, STATS_EPILOG)
@@ -454,6 +482,16 @@ def _devices(arguments: argparse.Namespace) -> int:
 
     devices = list_devices()
     sys.stdout.write(json.dumps(devices.as_json()) + "\n" if arguments.json else as_text(devices))
+    return ExitCode.OK
+
+
+def _endpoints(arguments: argparse.Namespace) -> int:
+    from edge_agent.config.loader import load_config
+    from edge_agent.probe import as_text, known_endpoints
+
+    rows = known_endpoints(load_config(arguments.config), probe=arguments.probe)
+    told = {"endpoints": [row.as_json() for row in rows]}
+    sys.stdout.write(json.dumps(told) + "\n" if arguments.json else as_text(rows))
     return ExitCode.OK
 
 

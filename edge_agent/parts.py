@@ -5,6 +5,7 @@ Everything here is translation. A layer does not know the configuration; it has 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,10 +50,12 @@ from edge_agent.core.settings import (
     Mode,
 )
 from edge_agent.core.ways import Way
+from edge_agent.endpoint_memory import EndpointMemory
 from edge_agent.gpio.factory import Factory, FactoryKind, open_factory
 from edge_agent.gpio.settings import ButtonWiring, LedKind, LedSettings
 from edge_agent.servers import TRANSPORTS, Server, servers_of
 from edge_agent.session.session import RealtimeSession
+from edge_agent.state import state_folder
 
 
 class _Sound:
@@ -92,6 +95,8 @@ class Parts:
     agent_settings: AgentSettings
     endpoints: tuple[Server, ...]
     """In the order of preference, at least one."""
+    memory: EndpointMemory
+    """What was learnt of them."""
     uplink: Uplink
     downlink: Downlink
     open_input: Callable[[], PcmInput]
@@ -127,13 +132,23 @@ class Parts:
         transport = way.transport if way.transport in offered else offered[0]
         endpoint, wishes = server.by(transport)
         sound = _Sound(self.uplink, self.downlink)
+        watch = self.memory.watch(server.offer.name)
+
+        def told(event: Event) -> None:
+            watch.saw(event)
+            post(event)
+
+        def heard(wire_type: str) -> None:
+            watch.saw_name(wire_type)
+            on_wire(wire_type)
+
         return RealtimeSession(
             epoch,
             endpoint,
             wishes,
             sound,
-            post,
-            on_wire=on_wire,
+            told,
+            on_wire=heard,
             on_malformed=on_malformed,
             new_transport=lambda endpoint, _: TRANSPORTS[transport](endpoint, sound),
         )
@@ -146,6 +161,7 @@ def parts_of(config: schema.Config) -> Parts:
     installed.
     """
     endpoints = servers_of(config)
+    memory = EndpointMemory(state_folder(os.environ))
     devices = DeviceSettings(
         playout_fill_s=config.sound.playout_fill_ms / 1000,
         keep_awake=config.sound.keep_dac_awake,
@@ -158,8 +174,9 @@ def parts_of(config: schema.Config) -> Parts:
     )
     factory_kind = FactoryKind(config.gpio.factory)
     return Parts(
-        agent_settings=_agent_settings(config, endpoints, echo_is_cancelled=is_cancelled(echo)),
+        agent_settings=_agent_settings(config, endpoints, memory, echo_is_cancelled=is_cancelled(echo)),
         endpoints=endpoints,
+        memory=memory,
         uplink=Uplink(_opus(config.sound.opus, this_machine())),
         downlink=Downlink(devices.playout_fill_s),
         open_input=lambda: open_input(source, devices),
@@ -214,7 +231,7 @@ def _duck(depth_db: int, gain: Gain) -> Callable[[bool, bool, float], None] | No
 
 
 def _agent_settings(
-    config: schema.Config, endpoints: tuple[Server, ...], *, echo_is_cancelled: bool
+    config: schema.Config, endpoints: tuple[Server, ...], memory: EndpointMemory, *, echo_is_cancelled: bool
 ) -> AgentSettings:
     detection = config.session.turn_detection
     interrupts = getattr(detection, "interrupt_response", None)
@@ -228,7 +245,7 @@ def _agent_settings(
         conversation_idle_limit_s=config.conversation.idle_limit_s,
         interrupt_response=interrupts is not False,
         detects_turns=not isinstance(detection, schema.NoTurnDetection),
-        turn_taking=tuple(server.turn_taking for server in endpoints),
+        turn_taking=tuple(server.turn_taking(memory.of(server.offer.name).abilities) for server in endpoints),
         offers=tuple(server.offer for server in endpoints),
         caps=_caps(config.reconnect),
         attention=_attention(config),

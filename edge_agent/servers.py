@@ -12,6 +12,7 @@ from msgspec import UNSET
 from edge_agent.config import schema
 from edge_agent.config.secrets import find_secret
 from edge_agent.config.wishes import profile_of, wishes_of
+from edge_agent.core.abilities import Abilities
 from edge_agent.core.settings import TurnTaking
 from edge_agent.core.ways import Offer, TransportKind
 from edge_agent.errors import ConfigError
@@ -67,12 +68,11 @@ class Server:
         wishes = msgspec.structs.replace(self.wishes, input_format=PLAIN_SOUND, output_format=PLAIN_SOUND)
         return replace(self.endpoint, profile=profile), wishes
 
-    @property
-    def turn_taking(self) -> TurnTaking:
-        """How push-to-talk is done with it."""
+    def turn_taking(self, learnt: Abilities) -> TurnTaking:
+        """How push-to-talk is done with it: as the profile says, unless it has shown that it can't."""
         profile, wished = self.endpoint.profile, self.wishes.turn_detection
         return TurnTaking(
-            takes_manual_turns=profile.takes_manual_turns,
+            takes_manual_turns=profile.takes_manual_turns and learnt.takes_manual_turns is not False,
             detection_on=turn_detection_update(ServerVad() if wished is UNSET else wished, profile.dialect),
             detection_off=turn_detection_update(None, profile.dialect),
         )
