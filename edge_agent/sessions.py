@@ -53,6 +53,7 @@ class Sessions:
         session = self._open.pop(epoch, None)
         if session is None:
             return
+        session.release_sound()  # a goodbye takes seconds, and another session may take over meanwhile
         task = self._tasks.create_task(session.hang_up(), name=f"hang-up-{epoch}")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
