@@ -39,7 +39,9 @@ from edge_agent.server.outgoing import Outgoing, count
 from edge_agent.server.recognizer import Recognizer
 from edge_agent.server.scenario import (
     CloseCall,
+    EmptyPayload,
     Expire,
+    IgnoreConsent,
     LateStopped,
     NoOutputEvents,
     PauseRtp,
@@ -208,6 +210,10 @@ class Call:
                 self._end("closed by the scenario")
             case StopMedia():
                 self._carrier.stop_sound()
+            case EmptyPayload():
+                self._carrier.send_empty()
+            case IgnoreConsent():
+                self._carrier.ignore_checks()
             case SendMessage():
                 self._outgoing.send_bad_message(fault)
             case SendError():

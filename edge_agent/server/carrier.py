@@ -86,6 +86,12 @@ class Carrier(Protocol):
     def stop_sound(self) -> None:
         """Send no sound any more, while everything else goes on: a fault on order."""
 
+    def send_empty(self) -> None:
+        """Send one packet of sound without any in it: a fault on order."""
+
+    def ignore_checks(self) -> None:
+        """Answer no more questions for a sign of life: a fault on order."""
+
     def open_late(self, delay_s: float) -> None:
         """Open the channel late: a fault on order."""
 

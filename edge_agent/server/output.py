@@ -91,6 +91,8 @@ class OutputTrack(MediaStreamTrack):
         super().__init__()
         self.buffer = OutputBuffer()
         self.idle = Idle.SILENCE
+        self.spoils_next = False
+        """Whether the next packet goes out without its payload."""
         self.sent_packets = 0
         self._silence = silence
         self._on_started = on_started
@@ -116,6 +118,9 @@ class OutputTrack(MediaStreamTrack):
             self._on_started(taken.started)
         if taken.drained is not None:
             self._on_drained(taken.drained)
+        if self.spoils_next:
+            self.spoils_next = False
+            return b""
         if taken.payload is not None:
             return taken.payload
         return None if self.idle is Idle.PAUSE else self._silence

@@ -11,7 +11,13 @@ from av import AudioFrame, AudioResampler
 from edge_agent.server.carrier import Caller
 from edge_agent.server.microphone import BYTES_PER_MS
 from edge_agent.server.output import Idle, OutputTrack
-from edge_agent.server.peer_hooks import cut_off, offer_addresses, open_channels_late, send_text_bytes
+from edge_agent.server.peer_hooks import (
+    cut_off,
+    ignore_checks,
+    offer_addresses,
+    open_channels_late,
+    send_text_bytes,
+)
 from edge_agent.server.vad import SAMPLE_RATE_HZ
 from edge_agent.server.voice import Speech
 
@@ -109,6 +115,14 @@ class PeerCarrier:
     def stop_sound(self) -> None:
         """Send no RTP any more."""
         self._track.idle = Idle.STOPPED
+
+    def send_empty(self) -> None:
+        """Send one RTP packet without payload."""
+        self._track.spoils_next = True
+
+    def ignore_checks(self) -> None:
+        """Answer no more requests of STUN."""
+        ignore_checks(self._pc)
 
     def open_late(self, delay_s: float) -> None:
         """Acknowledge the channel late; to be said before :meth:`answer`."""

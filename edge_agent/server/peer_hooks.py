@@ -43,6 +43,16 @@ def cut_off(pc: RTCPeerConnection) -> None:
             protocol.datagram_received = ignore
 
 
+def ignore_checks(pc: RTCPeerConnection) -> None:
+    """From now on answer no request of STUN."""
+
+    def ignore(*_: object) -> None:
+        return None
+
+    for connection in _ice_connections(pc):
+        connection.request_received = ignore
+
+
 def open_channels_late(
     pc: RTCPeerConnection, delay_s: float, keep: Callable[[asyncio.Task[None]], None]
 ) -> None:

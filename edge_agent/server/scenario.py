@@ -110,6 +110,18 @@ class StopMedia(Fault, frozen=True, kw_only=True, tag="stop_media"):
     after_s: Seconds = 0.0
 
 
+class EmptyPayload(Fault, frozen=True, kw_only=True, tag="empty_payload"):
+    """Send one RTP packet without payload: decoders like FFmpeg's never decode anything after it."""
+
+    after_s: Seconds = 0.0
+
+
+class IgnoreConsent(Fault, frozen=True, kw_only=True, tag="ignore_consent"):
+    """Answer no more STUN requests, the checks of consent (RFC 7675), while everything else goes on."""
+
+    after_s: Seconds = 0.0
+
+
 class PauseRtp(Fault, frozen=True, kw_only=True, tag="pause_rtp"):
     """Send no RTP between utterances; timestamps jump."""
 
@@ -183,7 +195,7 @@ class FailTranscription(Fault, frozen=True, kw_only=True, tag="fail_transcriptio
 
 HttpFault = HttpStatus | Redirect | HtmlPage | NoAnswer | SlowBody | EndlessBody | NoLocation
 CallFault = DeadAnswer | SlowChannel | Expire | PauseRtp | NoOutputEvents | LateStopped
-TimedFault = Vanish | CloseCall | StopMedia | SendError | SendMessage
+TimedFault = Vanish | CloseCall | StopMedia | EmptyPayload | IgnoreConsent | SendError | SendMessage
 ConversationFault = RejectUpdate | IgnoreUpdate | SilentResponse | FailResponse | FailTranscription
 AnyFault = HttpFault | CallFault | TimedFault | ConversationFault
 

@@ -27,8 +27,8 @@ from tests.system.local_server import LocalServer, State
 KEY = "sk-of-a-test-in-namespaces"
 KEY_NAME = "EDGE_AGENT_TEST_KEY"
 
-LONG_SPEECH = "one two three four five six seven eight nine ten " * 20
-"""Some 50 s without a pause that a person would notice."""
+COUNTING = "one two three four five six seven eight nine ten "
+"""2.5 s without a pause that a person would notice."""
 
 QUICK_TURNS = {"type": "server_vad", "silence_duration_ms": 200}
 

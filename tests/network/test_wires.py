@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.network.place import LONG_SPEECH, place
+from tests.network.place import COUNTING, place
 from tests.network.wires import DEVICE, NAMESPACES, SERVER, SERVER_ADDRESS, Wires, wires
 
 PORT = 9000
@@ -81,5 +81,5 @@ def test_daemon_hears_a_server_on_another_machine() -> None:
     with place() as there:
         there.daemon.seen.wait_for_state("ready")
         asked_at = time.monotonic()
-        there.server.say(LONG_SPEECH)
+        there.server.say(COUNTING)
         there.ear.wait_for_sound(asked_at)

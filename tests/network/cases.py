@@ -1,0 +1,171 @@
+"""What is done to a conversation, and how long it takes until it goes on: seconds by their names.
+
+Each case begins while the server speaks, and is measured at the loudspeaker.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.network.place import COUNTING, Place, place
+from tests.processes import DEADLINE_S
+from tests.system.local_server import until
+
+Figures = dict[str, float]
+
+LONG_WAIT_S = 60.0
+"""For what takes half a minute by design."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way to do harm. ``limits``: what the figures may be at most, in seconds, or how often."""
+
+    harm: Callable[[Place], Figures]
+    limits: Figures
+    servers: int = 1
+    countings: int = 8
+    """How often the server counts to ten at the beginning: 2.5 s each."""
+
+
+def run(case: Case) -> Figures:
+    """Set a conversation up, do the harm, and return the figures."""
+    with place(servers=case.servers) as there:
+        there.daemon.seen.wait_for_state("ready")
+        speak(there, COUNTING * case.countings)
+        before = there.sessions_made()
+        figures = case.harm(there)
+        if case.servers == 1:
+            figures["new sessions"] = there.sessions_made() - before
+        return figures
+
+
+def speak(there: Place, text: str = "here I am again") -> float:
+    """Let the server speak as soon as there is a call; return when it is heard."""
+    until(lambda: there.server.open_calls(), "a call")
+    asked_at = time.monotonic()
+    there.server.say(text)
+    return there.ear.wait_for_sound(asked_at)
+
+
+def crash(there: Place) -> Figures:
+    """Kill the server while another stands by in its place."""
+    return _gone(there, signal.SIGKILL)
+
+
+def freeze(there: Place) -> Figures:
+    """Stop the server: its sockets stay, and nobody reads from them."""
+    return _gone(there, signal.SIGSTOP)
+
+
+def _gone(there: Place, number: signal.Signals) -> Figures:
+    former, standby = there.servers
+    mark, began = there.daemon.seen.mark, time.monotonic()
+    former.process.signal(number)
+    there.lead_to(standby)
+    there.daemon.seen.wait_for_notice("link_doubted", mark=mark)
+    doubted_s = time.monotonic() - began
+    there.daemon.seen.wait_for_notice("session_ended", mark=mark)
+    replaced_s = time.monotonic() - began
+    return {
+        "suspected": doubted_s,
+        "replaced": replaced_s,
+        "speaking": speak(there) - began,
+        "new sessions": standby.calls_made(),
+    }
+
+
+def close(there: Place) -> Figures:
+    """End the call as a polite server does."""
+    began = time.monotonic()
+    there.server.play({"fault": "close_call", "times": 1})
+    there.server.wait_until_taken()
+    return {"speaking": speak(there) - began}
+
+
+def outage(lasts_s: float) -> Callable[[Place], Figures]:
+    """Lose every packet on the way for so long."""
+
+    def harm(there: Place) -> Figures:
+        there.wires.cut()
+        time.sleep(lasts_s)
+        mended = time.monotonic()
+        there.wires.mend()
+        return {"sound": there.ear.wait_for_sound(mended) - mended}
+
+    return harm
+
+
+def long_outage(there: Place) -> Figures:
+    """Lose every packet for 40 s: the session is over, and so is the speech."""
+    there.wires.cut()
+    time.sleep(40.0)
+    mended, mark = time.monotonic(), there.daemon.seen.mark
+    there.wires.mend()
+    there.daemon.seen.wait_for_notice("session_opened", mark=mark)
+    return {"ready": time.monotonic() - mended}
+
+
+def unplugged(there: Place) -> Figures:
+    """Take the device's own link away for 40 s: the kernel tells both ends of that."""
+    there.wires.unplug()
+    time.sleep(40.0)
+    plugged, mark = time.monotonic(), there.daemon.seen.mark
+    there.wires.plug_in()
+    there.daemon.seen.wait_for_notice("session_opened", mark=mark)
+    return {"ready": time.monotonic() - plugged}
+
+
+def move(there: Place) -> Figures:
+    """Give the device another address."""
+    began, mark = time.monotonic(), there.daemon.seen.mark
+    there.wires.change_address()
+    there.daemon.seen.wait_for_notice("session_opened", mark=mark)
+    return {"ready": time.monotonic() - began}
+
+
+def stop_media(there: Place) -> Figures:
+    """Send no more sound, while ICE and events go on."""
+    began, mark = time.monotonic(), there.daemon.seen.mark
+    there.server.play({"fault": "stop_media", "times": 1})
+    there.daemon.seen.wait_for_notice("session_opened", mark=mark)
+    newest = there.server.open_calls
+    until(lambda: len(newest()) == 1, "the end of the call before")
+    return {"speaking": speak(there) - began}
+
+
+def empty_payload(there: Place) -> Figures:
+    """One packet without payload: nothing happens, but with the stock decoder it is the end of all sound."""
+    there.server.play({"fault": "empty_payload", "times": 1})
+    there.server.wait_until_taken()
+    taken = time.monotonic()
+    return {"sound": there.ear.wait_for_sound(taken + 1.0) - taken - 1.0}
+
+
+def ignore_consent(there: Place) -> Figures:
+    """Answer no checks any more: after half a minute there is no leave to send, however well it sounds."""
+    mark = there.daemon.seen.mark
+    there.server.play({"fault": "ignore_consent", "times": 1})
+    there.daemon.seen.wait_for_notice("session_ended", LONG_WAIT_S, mark)
+    ended = time.monotonic()
+    there.daemon.seen.wait_for_notice("session_opened", DEADLINE_S, mark)
+    return {"speaking": speak(there) - ended}
+
+
+CASES: dict[str, Case] = {
+    "server killed": Case(crash, {"suspected": 5, "replaced": 8, "speaking": 12, "new sessions": 1}, 2),
+    "server frozen": Case(freeze, {"suspected": 5, "replaced": 8, "speaking": 12, "new sessions": 1}, 2),
+    "clean close": Case(close, {"speaking": 3, "new sessions": 1}),
+    "outage of 3 s": Case(outage(3.0), {"sound": 0.5, "new sessions": 0}),
+    "outage of 10 s": Case(outage(10.0), {"sound": 0.5, "new sessions": 0}),
+    "outage of 20 s": Case(outage(20.0), {"sound": 0.5, "new sessions": 0}, countings=16),
+    "outage of 40 s": Case(long_outage, {"ready": 5, "new sessions": 1}),
+    "unplugged for 40 s": Case(unplugged, {"ready": 5, "new sessions": 1}),
+    "address changed": Case(move, {"ready": 6, "new sessions": 1}),
+    "media stops": Case(stop_media, {"speaking": 8, "new sessions": 1}),
+    "empty payload": Case(empty_payload, {"sound": 0.5, "new sessions": 0}),
+    "consent ignored": Case(ignore_consent, {"speaking": 8, "new sessions": 1}),
+}
