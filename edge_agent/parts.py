@@ -38,6 +38,7 @@ from edge_agent.core.pcm import MicrophoneForm
 from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.core.playout.streamed import Note
 from edge_agent.core.policy import Cap, Caps
+from edge_agent.core.renewal import RenewalSettings
 from edge_agent.core.settings import (
     DEFAULT_GESTURES,
     DEFAULT_HOLD_FALLBACK_S,
@@ -177,7 +178,7 @@ def parts_of(config: schema.Config) -> Parts:
         agent_settings=_agent_settings(config, endpoints, memory, echo_is_cancelled=is_cancelled(echo)),
         endpoints=endpoints,
         memory=memory,
-        uplink=Uplink(_opus(config.sound.opus, this_machine())),
+        uplink=Uplink(_opus(config.sound.opus, this_machine()), config.sound.preroll_s),
         downlink=Downlink(devices.playout_fill_s),
         open_input=lambda: open_input(source, devices),
         open_output=lambda: open_output(sink, devices),
@@ -249,8 +250,20 @@ def _agent_settings(
         offers=tuple(server.offer for server in endpoints),
         caps=_caps(config.reconnect),
         attention=_attention(config),
+        renewal=_renewal(config.renewal),
+        memory_turns=config.conversation.memory_turns,
+        memory_chars=config.conversation.memory_characters,
         raw_events=config.control.raw_events,
         buttons=tuple(_button(button, mode) for button in config.buttons),
+    )
+
+
+def _renewal(renewal: schema.Renewal) -> RenewalSettings:
+    return RenewalSettings(
+        due_share=renewal.after_percent / 100,
+        latest_share=renewal.latest_percent / 100,
+        max_age_s=renewal.max_age_s,
+        max_context_tokens=renewal.max_context_tokens,
     )
 
 

@@ -291,6 +291,26 @@ class Wake(_Section, frozen=True):
     )
 
 
+class Renewal(_Section, frozen=True):
+    """When a session is followed by another one, before the server ends it."""
+
+    after_percent: Annotated[
+        int, Meta(ge=5, le=99, description="Share of a session's life after which an idle moment renews it.")
+    ] = 80
+    latest_percent: Annotated[
+        int,
+        Meta(ge=10, le=99, description="Share of it after which no idle moment is waited for to prepare."),
+    ] = 95
+    max_age_s: Annotated[
+        Annotated[float, Meta(ge=5, le=86_400)] | None,
+        Meta(description="Age at which a session is renewed in any case. Null: only before its end."),
+    ] = None
+    max_context_tokens: Annotated[
+        Annotated[int, Meta(ge=500, le=1_000_000)] | None,
+        Meta(description="Tokens of input to one answer above which the session is renewed. Null: never."),
+    ] = None
+
+
 class ServerVad(_Section, frozen=True, tag_field="type", tag="server_vad"):
     """A turn ends when the voice has been silent for a while. Null: the server's own value."""
 
@@ -393,6 +413,12 @@ class Conversation(_Section, frozen=True):
     idle_limit_s: Annotated[
         float, Meta(ge=5, le=86_400, description="Mode button: silence that ends a conversation.")
     ] = 120.0
+    memory_turns: Annotated[
+        int, Meta(ge=0, le=200, description="Turns that the next session is told of, of both sides.")
+    ] = 40
+    memory_characters: Annotated[
+        int, Meta(ge=0, le=100_000, description="How long these may be, all together.")
+    ] = 8000
 
 
 class Opus(_Section, frozen=True):
@@ -450,6 +476,9 @@ class Sound(_Section, frozen=True):
             "auto: full where echo cancellation works, else half."
         ),
     ] = "auto"
+    preroll_s: Annotated[
+        float, Meta(ge=1, le=60, description="How much speech is held while there is no session.")
+    ] = 10.0
     half_duplex_tail_ms: Annotated[
         int, Meta(ge=0, le=5000, description="Half duplex: pause before the microphone opens again.")
     ] = 300
@@ -584,6 +613,7 @@ class Config(_Section, frozen=True):
     ] = Reconnect()
     link: Annotated[Link, Meta(description="When a session is held.")] = Link()
     wake: Annotated[Wake, Meta(description="The wake word.")] = Wake()
+    renewal: Annotated[Renewal, Meta(description="When a session is followed by another one.")] = Renewal()
     session: Annotated[Session, Meta(description="What the server is asked for.")] = Session()
     conversation: Annotated[Conversation, Meta(description="Patience with people and answers.")] = (
         Conversation()

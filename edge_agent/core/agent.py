@@ -27,6 +27,7 @@ from edge_agent.core.commands import (
 from edge_agent.core.dialogue import Dialogue, Reply
 from edge_agent.core.failover import Failover
 from edge_agent.core.faults import Fault, FaultKind, fault_in, is_benign
+from edge_agent.core.history import History
 from edge_agent.core.link import UNANSWERED_LIMIT, Link, Unwanted
 from edge_agent.core.policy import Trouble, backoff_delays
 from edge_agent.core.renewal import Renewal
@@ -59,6 +60,8 @@ class Agent:
         self._buttons = Buttons(settings.buttons)
         self._lost_devices: set[happened.Device] = set()
         self._is_muted = False
+        self._history = History(settings.memory_turns, settings.memory_chars)
+        self._sounding_since: float | None = None
         self._gate: Gate | None = None
         self._unheard_since = 0.0
         self._is_catching_up = False
@@ -80,7 +83,7 @@ class Agent:
 
     def next_deadline(self) -> float | None:
         """When :meth:`tick` must be called at the latest, or None."""
-        parts = (self._link, self._dialogue, self._vigil, self._buttons)
+        parts = (self._link, self._dialogue, self._history, self._vigil, self._buttons)
         deadlines = [part.next_deadline() for part in parts]
         return min((at for at in deadlines if at is not None), default=None)
 
@@ -100,6 +103,7 @@ class Agent:
 
     def tick(self, now: float) -> list[Command]:
         """Apply whatever is due; afterwards :meth:`next_deadline` lies in the future."""
+        self._history.tick(now)
         commands = [
             *self._because("talk button", self._say(self._dialogue.finish_talk(now))),
             *self._because("time limit", self._lose_patience(now)),
@@ -122,8 +126,10 @@ class Agent:
             case happened.LinkDoubted(epoch=epoch) | happened.LinkTrusted(epoch=epoch):
                 return self._doubt(epoch, isinstance(event, happened.LinkDoubted))
             case happened.SoundStarted(near_end_quiet_since=voice_ended_at):
+                self._sounding_since = now
                 return self._say(self._dialogue.sound_started(voice_ended_at, now))
             case happened.SoundEnded():
+                self._sounding_since = None
                 self._dialogue.sound_ended(now)
                 return []
             case happened.MicrophoneCaughtUp():
@@ -165,8 +171,22 @@ class Agent:
     def _take_over(self, now: float) -> list[Command]:
         """Begin to talk on the session that has just become the current one."""
         held = self._hold(self._unheard_since)
-        prepared = self._say(self._dialogue.session_opened(self._turns, now))
+        prepared = self._say([*self._dialogue.session_opened(self._turns, now), *self._remembered()])
         return [*held, *prepared, HandOver(self._link.epoch), *self._tell_of_way(now)]
+
+    def _remembered(self) -> list[ask.ClientEvent]:
+        """What a new session is told of what was said before."""
+        return [ask.ConversationItemCreate(item=item) for item in self._history.items()]
+
+    def _forget_session(self, now: float) -> list[Command]:
+        """The session that was talked on has ended before its time."""
+        turn = self._dialogue.turn
+        is_heard = turn is Turn.AGENT and self._sounding_since is not None
+        self._history.session_ended(
+            heard_s=now - (self._sounding_since or now) if is_heard else None,
+            is_unanswered=turn in (Turn.PERSON, Turn.PENDING),
+        )
+        return self._say(self._dialogue.session_ended(now))
 
     def _tell_of_way(self, now: float) -> list[Command]:
         """Say that another endpoint or transport has taken over, if one has."""
@@ -186,7 +206,7 @@ class Agent:
 
     def _without_session(self, fault: Fault, session_id: str | None, now: float) -> list[Command]:
         """The session ``session_id`` has ended, or (None) an attempt failed; its successor may be there."""
-        ended = [] if session_id is None else self._say(self._dialogue.session_ended(now))
+        ended = [] if session_id is None else self._forget_session(now)
         if self._link.is_up:
             told = reports.session_renewed(self._link.session_id, session_id or "", fault)
             return [*ended, told, *self._take_over(now)]
@@ -209,6 +229,7 @@ class Agent:
     def _server_said(self, event: said.ServerEvent, now: float) -> list[Command]:
         if isinstance(event, said.ResponseDone) and event.response.usage is not None:
             self._link.saw_context(event.response.usage.input_tokens, now)
+        self._history.see(event, now)
         fault = fault_in(event)
         if fault is None:
             replies = self._say(self._dialogue.server_said(event, now))
@@ -361,7 +382,7 @@ class Agent:
         was_up = self._link.is_up
         commands = self._link.want(self._unwanted, now)
         if was_up and not self._link.is_up:
-            return [*commands, *self._say(self._dialogue.session_ended(now))]
+            return [*commands, *self._forget_session(now)]
         return commands
 
     @property
@@ -373,13 +394,14 @@ class Agent:
 
     def _renew(self, now: float) -> list[Command]:
         """Open a successor of the session, or let it take over, if this is a moment for it."""
-        is_idle = self._dialogue.is_idle
+        is_idle = self._dialogue.is_idle and self._history.is_settled
         if not (is_idle and self._link.has_ready_successor):
             return self._link.renew(now, is_idle=is_idle)
         former_id = self._link.session_id
         held = self._hold(now - UNNOTICED_S)
         handed_over = self._link.hand_over(now)
-        prepared = self._say(self._dialogue.session_renewed(self._turns))
+        self._history.session_ended(heard_s=None, is_unanswered=False)
+        prepared = self._say([*self._dialogue.session_renewed(self._turns), *self._remembered()])
         told = reports.session_renewed(self._link.session_id, former_id)
         return [*held, *prepared, *handed_over, told, *self._tell_of_way(now)]
 

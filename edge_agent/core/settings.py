@@ -98,6 +98,7 @@ class AgentSettings:
 
     ``detects_turns`` is False when no server is to find turns by itself: then nobody listens but while the
     talk button is held. ``turn_taking`` and ``offers`` have an entry for each endpoint, in their order.
+    ``memory_turns`` and ``memory_chars`` bound what a new session is told of what was said before.
     ``echo_is_cancelled`` tells whether the microphone's sound is freed of the loudspeaker's on this machine.
     """
 
@@ -110,6 +111,8 @@ class AgentSettings:
     interrupt_response: bool = True
     detects_turns: bool = True
     turn_taking: tuple[TurnTaking, ...] = (TurnTaking(),)
+    memory_turns: int = 40
+    memory_chars: int = 8000
     renewal: RenewalSettings = field(default_factory=RenewalSettings)
     offers: tuple[Offer, ...] = (Offer(),)
     caps: Caps = field(default_factory=Caps)

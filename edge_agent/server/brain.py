@@ -34,11 +34,15 @@ class Topic(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the answer is to. ``tools`` are the names of the functions that may be called."""
+    """What the answer is to.
+
+    ``tools`` are the names of the functions that may be called, ``before`` is what the person said before.
+    """
 
     topic: Topic
     text: str = ""
     tools: frozenset[str] = frozenset()
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,10 @@ _ORDER = re.compile(r"call (?P<name>[A-Za-z_][\w-]{0,63})(?: (?P<arguments>\{.*\
 """A written order to call a function, declared or not: lets a test make the model do something foolish."""
 
 
+_BEFORE = re.compile(r"what did i say before|what was my last question")
+"""Lets a test see whether a session knows what was said in an earlier one."""
+
+
 def answer(question: Question, today: datetime) -> Reply:
     """Return the answer to ``question``; ``today`` is the local date and time."""
     match question.topic:
@@ -136,6 +144,8 @@ def answer(question: Question, today: datetime) -> Reply:
         case Topic.TOOL_RESULT:
             return Say(_spoken_result(question.text))
         case Topic.UTTERANCE:
+            if _BEFORE.fullmatch(normalised(question.text)):
+                return Say(_spoken_memory(question.before))
             return _answer_utterance(question.text, question.tools, today)
 
 
@@ -162,6 +172,11 @@ def _answer_utterance(text: str, tools: Collection[str], today: datetime) -> Rep
         if (found := pattern.fullmatch(said)) and (reply := rule(found, today)):
             return reply
     return Say(NOT_UNDERSTOOD)
+
+
+def _spoken_memory(before: str) -> str:
+    words = normalised(before)[:MAX_REPEATED_CHARS]
+    return f"You said: {words}." if words else "You have not said anything yet."
 
 
 def _ordered_call(order: re.Match[str]) -> Reply:

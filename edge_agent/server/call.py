@@ -118,6 +118,8 @@ class Call:
         self._staff = staff
         self._on_end = on_end
         self._state = State.CONNECTING
+        self._opened_at_s: float | None = None
+        self._ended_at_s: float | None = None
         self._conversation = Conversation(line.setup, state)
         self._carrier: Carrier | None = None
         self._input = InputSound()
@@ -172,6 +174,8 @@ class Call:
             "id": self.call_id,
             "state": self._state.value,
             "end_reason": self.end_reason,
+            "opened_at_s": self._opened_at_s,
+            "ended_at_s": self._ended_at_s,
             "dialect": self._line.setup.dialect.value,
             "audio_ms": self._microphone.position_ms,
             "frames_received": self._counts["frames"],
@@ -418,6 +422,10 @@ class Call:
         if state not in TRANSITIONS[self._state]:
             raise RuntimeError(f"call: {self._state.value} -> {state.value}")
         self._state = state
+        if state is State.OPEN:
+            self._opened_at_s = self._now()
+        elif state is State.CLOSED:
+            self._ended_at_s = self._now()
         logger.info(
             "call %s: %s%s", self.call_id, state.value, f" ({self.end_reason})" if self.end_reason else ""
         )

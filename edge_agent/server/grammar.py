@@ -23,11 +23,12 @@ _RULES = {
     "timer": "(set | start) a timer for (<number> | a | an) <unit>",
     "abilities": "what can you do | help",
     "greeting": "hello | hi | good morning | good evening | goodbye | thank you | thanks | stop | be quiet",
+    "memory": "what did i say before | what was my last question",
     "light": "(turn | switch) (on | off) the (light | lights | lamp)",
     "volume": "set the volume to <number> [percent]",
     "sensor": "what is the temperature | what is the weather [like] [today]",
 }
-_SENTENCES = ("time", "date", "sum", "timer", "abilities", "greeting", "light", "volume", "sensor")
+_SENTENCES = ("time", "date", "sum", "timer", "abilities", "greeting", "memory", "light", "volume", "sensor")
 
 
 def jsgf() -> str:

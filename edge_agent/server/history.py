@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from edge_agent.protocol import malformed
@@ -39,6 +41,10 @@ class History:
     def last(self) -> Item | None:
         """The newest item."""
         return self._items[self._order[-1]] if self._order else None
+
+    def newest_first(self) -> Iterator[Item]:
+        """Yield the items, the newest first."""
+        return (self._items[item_id] for item_id in reversed(self._order))
 
     def previous_of(self, item_id: str) -> str | None:
         """Return the id of the item before, None for the first."""

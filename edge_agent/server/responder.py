@@ -250,11 +250,21 @@ class Responder:
         answer.think()
         choice = answer.manner.tool_choice
         tools = frozenset(() if choice == "none" else answer.manner.tools)
-        asked = Question(question.topic, question.text, tools)
+        asked = Question(question.topic, question.text, tools, self._said_before())
         if isinstance(choice, dict) and choice.get("name") in tools:
             previous = self._state.history.last
             return self._call(answer, CallTool(str(choice["name"])), previous.id if previous else None)
         return [Think(answer.response_id, asked)]
+
+    def _said_before(self) -> str:
+        """Return what the person said before the last time."""
+        said = (
+            self._state.words.get(item.id) or text_of(item)
+            for item in self._state.history.newest_first()
+            if item.role == "user"
+        )
+        next(said, None)
+        return next((words for words in said if words), "")
 
     def _call(self, answer: Answer, reply: CallTool, previous_id: str | None) -> list[Effect]:
         item = Item(

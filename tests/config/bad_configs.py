@@ -14,8 +14,8 @@ TAIL_MS = "f:1:30: sound.half_duplex_tail_ms: expected a whole number of millise
 PCM = "a sound device (default, plughw:CARD=NAME, file:PATH.wav, fifo:PATH or null)"
 
 TOP_KEYS = (
-    "mode, endpoints, reconnect, link, wake, session, conversation, sound, leds, buttons, gpio, control or "
-    "logging"
+    "mode, endpoints, reconnect, link, wake, renewal, session, conversation, sound, leds, buttons, gpio, "
+    "control or logging"
 )
 
 BAD: dict[str, tuple[str, str]] = {

@@ -31,7 +31,7 @@ from edge_agent.core.tools import ROUNDS_LIMIT
 from edge_agent.core.volume import STEP_PERCENT
 from edge_agent.protocol import client_events as ask
 from edge_agent.protocol import server_events as said
-from edge_agent.protocol.objects import ApiError, Item
+from edge_agent.protocol.objects import ApiError, ContentPart, Item
 from tests.core.scenes import (
     OPENED_AT,
     TURN_DETECTION_OFF,
@@ -49,11 +49,13 @@ from tests.core.scenes import (
     failed,
     flushes,
     in_button_mode,
+    says,
     settings,
     speech_started,
     speech_stopped,
     started,
     stopped,
+    wrote,
 )
 
 OFF = ask.SessionUpdate(session=TURN_DETECTION_OFF)
@@ -1020,9 +1022,10 @@ def test_an_answer_is_heard_to_its_end_before_the_session_is_renewed() -> None:
 def test_who_begins_to_speak_is_answered_by_the_session_that_heard_it() -> None:
     scene = renewable().until(180.0).hear(speech_started(), epoch=1)
     assert scene.until(180.5).up("sess_2", 100.0).take()[1:] == []
-    scene.hear(speech_stopped(), committed(), created(), started(), epoch=1).sound()
+    scene.hear(speech_stopped(), committed(), wrote("hello"), created(), started(), epoch=1).sound()
     scene.hear(done(), stopped(), epoch=1).until(182.0).silence()
     assert [command for command in scene.take() if not isinstance(command, Tell | SetUplink)] == [
+        Send(2, remembered("hello")[0]),
         HandOver(2),
         CloseLink(1),
     ]
@@ -1102,6 +1105,50 @@ def test_a_talk_button_is_not_let_go_by_a_renewal() -> None:
     assert scene.opened_at == [OPENED_AT]
     scene.release().until(181.2).hear(created(), started()).sound().hear(done(), stopped()).silence()
     assert len(scene.opened_at) == 2
+
+
+def remembered(*words: str) -> list[ask.ClientEvent]:
+    """What a new session is told: the person's and the answer's words in turn."""
+    kinds = (("user", "input_text"), ("assistant", "output_text"))
+    return [
+        ask.ConversationItemCreate(
+            item=Item(type="message", role=role, content=(ContentPart(type=kind, text=text),))
+        )
+        for (role, kind), text in zip(kinds * len(words), words, strict=False)
+    ]
+
+
+def answered_once(scene: Scene) -> Scene:
+    """Somebody has asked, and the answer is over."""
+    asked(scene, 150.0).hear(wrote("what time is it"), created(), started()).sound()
+    scene.hear(says("It is noon."), done(), stopped()).until(152.0).silence()
+    scene.take()
+    return scene
+
+
+def test_a_new_session_is_told_what_was_said_before_it_takes_over() -> None:
+    scene = answered_once(renewable()).until(180.0).up("sess_2", 100.0)
+    told = [Send(2, event) for event in remembered("what time is it", "It is noon.")]
+    assert scene.take()[3:7] == [*told, HandOver(2), CloseLink(1)]
+
+
+def test_a_session_after_a_loss_is_told_as_well() -> None:
+    scene = answered_once(renewable()).down().until(160.0)
+    scene.take()
+    assert scene.up("sess_2").take_sent() == remembered("what time is it", "It is noon.")
+
+
+def test_a_question_that_is_said_again_is_not_written_too() -> None:
+    scene = asked(answered_once(renewable()), 160.0).hear(wrote("what day is it", "item_v")).down()
+    scene.until(165.0).take()
+    assert scene.up("sess_2").take_sent() == remembered("what time is it", "It is noon.")
+
+
+def test_a_renewal_waits_for_the_words_of_what_was_said() -> None:
+    scene = asked(renewable(), 178.0).hear(created(), done(status="completed", parts=())).until(180.5)
+    assert scene.take() == []
+    scene.hear(wrote("what time is it"))
+    assert scene.take() == [OpenLink(2)]
 
 
 # -- devices, requests, the end ------------------------------------------------------------------------

@@ -144,3 +144,11 @@ def test_the_result_of_a_tool_is_put_into_words(output: str, words: str) -> None
 def test_without_a_question_it_greets_and_after_silence_it_asks() -> None:
     assert answer(Question(Topic.GREETING), MORNING) == Say(GREETING)
     assert answer(Question(Topic.SILENCE), MORNING) == Say(STILL_THERE)
+
+
+def test_what_was_said_before_is_known() -> None:
+    asked = Question(Topic.UTTERANCE, "What did I say before?", before="What time is it?")
+    assert answer(asked, MORNING) == Say("You said: what time is it.")
+    assert answer(Question(Topic.UTTERANCE, "what was my last question"), MORNING) == Say(
+        "You have not said anything yet."
+    )

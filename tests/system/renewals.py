@@ -1,0 +1,138 @@
+"""A conversation over sessions that soon end, and what can be told of it afterwards.
+
+Everything is real: the daemon and the server as processes, speech by flite into the microphone, the server's
+voice detection and recognition, the loudspeaker's sound in a file.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import wave
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from tests.processes import Daemon, running_daemon
+from tests.speech import spoken
+from tests.system.local_server import LocalServer, local_server
+
+SESSION_S = 10
+RENEWED_AFTER_PERCENT = 30
+"""From 3 s on: a turn takes about five, and has to end before the session does."""
+
+QUESTIONS = (
+    "what is seven plus five",
+    "what day is it today",
+    "good morning",
+    "what is nine times eight",
+    "what is twenty minus six",
+    "thank you",
+    "what is nine plus nine",
+)
+MEMORY = "what did i say before"
+TURN_LIMIT_S = 25.0
+PAUSES_S = (0.6, 2.6)
+"""How long the person waits before the next question."""
+
+
+@dataclass
+class Findings:
+    """What was said and heard, turn by turn, and the sessions that carried it."""
+
+    asked: list[str] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
+    """What the server recognised."""
+    answers: list[str] = field(default_factory=list)
+    unanswered: list[str] = field(default_factory=list)
+    calls: dict[str, dict[str, Any]] = field(default_factory=dict)
+    loudspeaker_s: float = 0.0
+    elapsed_s: float = 0.0
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def renewals(self) -> int:
+        """How often a session took over from another."""
+        return sum("has taken over" in text and "which ended" not in text for text in self.notices)
+
+    @property
+    def losses(self) -> list[str]:
+        """Ends of sessions that were not followed in time."""
+        return [text for text in self.notices if "ended" in text]
+
+    @property
+    def overlaps_s(self) -> list[float]:
+        """How long each session was open beside the one before, as the server saw it."""
+        calls = [call for call in self.calls.values() if call["opened_at_s"] and call["ended_at_s"]]
+        calls.sort(key=lambda call: call["opened_at_s"])
+        return [max(0.0, one["ended_at_s"] - other["opened_at_s"]) for one, other in pairwise(calls)]
+
+    @property
+    def mistaken(self) -> list[tuple[str, str]]:
+        """Questions that were not heard as they were asked: lost, doubled or misheard."""
+        if len(self.asked) != len(self.heard):
+            return [(f"{len(self.asked)} asked", f"{len(self.heard)} heard")]
+        return [pair for pair in zip(self.asked, self.heard, strict=True) if pair[0] != pair[1]]
+
+    @property
+    def forgotten(self) -> list[tuple[str, str]]:
+        """Questions for what was said before, with answers that do not tell it."""
+        pairs = zip(self.asked, self.asked[1:], self.answers[1:], strict=False)
+        told = [(before, answer) for before, question, answer in pairs if question == MEMORY]
+        return [(before, answer) for before, answer in told if f"You said: {before}." != answer]
+
+
+def converse(goes_on: Callable[[Findings], bool]) -> Findings:
+    """Talk as long as ``goes_on`` says, and return what came of it."""
+    found = Findings()
+    with local_server("--max-session-s", str(SESSION_S)) as server:
+        config = {
+            "endpoints": [server.endpoint()],
+            "session": {"transcription": {"model": "local"}},
+            "renewal": {"after_percent": RENEWED_AFTER_PERCENT},
+            "sound": {"duplex": "full"},
+        }
+        with running_daemon(config) as daemon:
+            daemon.seen.wait_for_state("ready")
+            began = time.monotonic()
+            chance = random.Random(1)
+            while goes_on(found):
+                question = MEMORY if len(found.asked) % 3 == 2 else chance.choice(QUESTIONS)
+                _one_turn(daemon, question, found)
+                _count_calls(server, found)
+                time.sleep(chance.uniform(*PAUSES_S))  # a person who thinks
+            found.elapsed_s = time.monotonic() - began
+            _count_calls(server, found)
+            daemon.close()
+            _conclude(daemon, found)
+    return found
+
+
+def _one_turn(daemon: Daemon, question: str, found: Findings) -> None:
+    mark = daemon.seen.mark
+    found.asked.append(question)
+    daemon.say(spoken(question))
+    deadline = time.monotonic() + TURN_LIMIT_S
+    while time.monotonic() < deadline:
+        states = daemon.seen.states(mark)
+        if "speaking" in states and states[-1] == "ready":
+            break
+        time.sleep(0.02)
+    else:
+        found.unanswered.append(f"{question}: {daemon.seen.states(mark)}")
+    final = [line for line in daemon.seen.since(mark, "transcript") if line["final"]]
+    found.answers.append(" ".join(line["text"] for line in final if line["role"] == "assistant"))
+
+
+def _count_calls(server: LocalServer, found: Findings) -> None:
+    state = server.state()
+    found.calls.update({call["id"]: call for call in (*state["ended_calls"], *state["calls"])})
+
+
+def _conclude(daemon: Daemon, found: Findings) -> None:
+    lines = daemon.seen.since(0, "transcript")
+    found.heard = [line["text"] for line in lines if line["final"] and line["role"] == "user"]
+    found.notices = [notice["text"] for notice in daemon.seen.since(0, "notice")]
+    with wave.open(str(daemon.loudspeaker), "rb") as recording:
+        found.loudspeaker_s = recording.getnframes() / recording.getframerate()

@@ -1,0 +1,55 @@
+"""Half an hour over sessions of ten seconds, by hand: ``python -m tests.system.soak --minutes 30``.
+
+Prints what was found, and exits with 1 if a turn was lost, doubled, unanswered or forgotten.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+
+from tests.system.renewals import Findings, converse
+
+
+def main() -> int:
+    """Talk, and tell."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    end = time.monotonic() + 60 * parser.parse_args().minutes
+    shown = 0
+
+    def goes_on(found: Findings) -> bool:
+        nonlocal shown
+        if len(found.asked) >= shown + 10:
+            shown = len(found.asked)
+            _say(f"{shown} turns, {len(found.calls)} sessions, unanswered: {found.unanswered}")
+        return bool(time.monotonic() < end)
+
+    found = converse(goes_on)
+    _tell(found)
+    return 1 if found.unanswered or found.mistaken or found.forgotten else 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _tell(found: Findings) -> None:
+    overlaps_s = found.overlaps_s or [0.0]
+    _say(f"turns asked {len(found.asked)}, heard {len(found.heard)}, unanswered {found.unanswered}")
+    _say(f"renewals {found.renewals}, sessions {len(found.calls)}, ends not followed in time {found.losses}")
+    _say(f"lost, doubled or misheard: {found.mistaken}")
+    _say(f"forgotten: {found.forgotten}")
+    median_s, worst_s = statistics.median(overlaps_s), max(overlaps_s)
+    _say(f"overlap of two sessions: median {median_s:.2f} s, worst {worst_s:.2f} s, of {len(overlaps_s)}")
+    _say(f"loudspeaker: {found.loudspeaker_s:.2f} s of sound in {found.elapsed_s:.2f} s")
+    for text in found.notices:
+        if "conceal" in text or "packets" in text:
+            _say(f"  {text}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
