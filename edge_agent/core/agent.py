@@ -198,11 +198,18 @@ class Agent:
 
     def _link_down(self, epoch: int, fault: Fault, now: float) -> list[Command]:
         if self._link.is_successor(epoch):
-            return [reports.no_successor(fault, self._link.successor_down(fault, now))]
+            return [self._no_successor(fault, now)]
         if not self._link.is_current(epoch):
             return []
         session_id = self._link.session_id if self._link.is_up else None
         return [*self._link.down(fault, now), *self._without_session(fault, session_id, now)]
+
+    def _no_successor(self, fault: Fault, now: float) -> Tell:
+        way = self._link.successor_way
+        retry_in_s = self._link.successor_down(fault, now)
+        if way is None or way == self._link.way:
+            return reports.no_successor(fault, retry_in_s)
+        return reports.no_way_back(self._settings.offers[way.endpoint].name, fault, retry_in_s)
 
     def _without_session(self, fault: Fault, session_id: str | None, now: float) -> list[Command]:
         """The session ``session_id`` has ended, or (None) an attempt failed; its successor may be there."""
@@ -216,6 +223,7 @@ class Agent:
             session_id,
             is_parked=self._link.phase is LinkPhase.PARKED,
             is_told=self._link.failed_alike,
+            is_held_back=self._link.is_held_back,
         )
         return [*ended, told]
 

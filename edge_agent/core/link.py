@@ -123,6 +123,8 @@ class Link:
         """Whether the last attempt failed of the same fault as the one before it."""
         self.attempts = 0
         """Attempts since the last session, or since the start."""
+        self.is_held_back = False
+        """Whether the next attempt could come sooner, had there not been so many sessions."""
         self.unwanted: Unwanted | None = None
         """Why no session is wanted, or None."""
         self._ways = ways
@@ -171,6 +173,11 @@ class Link:
     def is_successor(self, epoch: int) -> bool:
         """Whether ``epoch`` is to follow the current session."""
         return self._successor is not None and self._successor.epoch == epoch
+
+    @property
+    def successor_way(self) -> Way | None:
+        """By which way the session that is to follow is opened, or None if there is none."""
+        return None if self._successor is None else self._successor.way
 
     @property
     def has_ready_successor(self) -> bool:
@@ -433,6 +440,7 @@ class Link:
         if state is not self.state:
             self._set_state(state)
         self._retry_at = at
+        self.is_held_back = self._ways.is_held_back(way)
 
     def _set_state(self, new: LinkState) -> None:
         if new not in TRANSITIONS[self.state]:

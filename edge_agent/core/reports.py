@@ -98,6 +98,12 @@ def endpoint_back(taken: str, left: str) -> Tell:
     return Tell(Notice.ENDPOINT_BACK, text, {"EDGE_ENDPOINT": taken})
 
 
+def no_way_back(endpoint: str, fault: Fault, retry_in_s: float) -> Tell:
+    """A better way than the one in use, to ``endpoint``, was tried and can't be used yet."""
+    text = f"endpoint {endpoint} can't be used yet: {fault.message} (next try in {_duration(retry_in_s)})"
+    return Tell(Notice.NO_WAY_BACK, text, {"EDGE_ENDPOINT": endpoint, "EDGE_ERROR_CODE": _code_of(fault)})
+
+
 def transport_changed(endpoint: str, transport: TransportKind) -> Tell:
     """The endpoint is reached by another transport than before."""
     text = f"endpoint {endpoint} is reached by {transport.value} now"
@@ -107,14 +113,23 @@ def transport_changed(endpoint: str, transport: TransportKind) -> Tell:
 
 
 def link_is_down(
-    fault: Fault, retry_in_s: float, session_id: str | None, *, is_parked: bool, is_told: bool
+    fault: Fault,
+    retry_in_s: float,
+    session_id: str | None,
+    *,
+    is_parked: bool,
+    is_told: bool,
+    is_held_back: bool = False,
 ) -> Tell:
     """The session ``session_id`` ended, or (None) an attempt failed; the next one comes in ``retry_in_s``.
 
-    ``is_told``: the attempt before failed alike, which a person has read already.
+    ``is_told``: the attempt before failed alike, which a person has read already. ``is_held_back``: it could
+    come sooner, but too many sessions were opened.
     """
     soon = f"{retry_in_s:.1f} s" if retry_in_s < MINUTES_FROM_S else _duration(retry_in_s)
     hint = "; a button press or a reload tries at once" if is_parked else ""
+    if is_held_back:
+        hint = "; until then as many sessions were opened as the section reconnect allows"
     what = "no session" if session_id is None else "the session ended"
     fields = {"EDGE_ERROR_CODE": _code_of(fault)}
     if session_id:

@@ -142,6 +142,10 @@ class Ways:
         """Return when a session may be opened, however urgent it is; -inf for any time."""
         return self._allowed_at(way.endpoint, planned=planned)
 
+    def is_held_back(self, way: Way) -> bool:
+        """Return whether a way could be tried sooner, had there not been so many sessions."""
+        return self.allowed_at(way, planned=False) > self._records[way.endpoint].due_at
+
     def fault_of(self, endpoint: int) -> Fault | None:
         """Return what went wrong last at an endpoint since it last had a session, or None."""
         return self._records[endpoint].fault

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from edge_agent.core import events as happened
-from edge_agent.core.faults import FaultKind
+from edge_agent.core.faults import Fault, FaultKind
+from edge_agent.core.notices import Notice
 from edge_agent.core.policy import BACKOFF, CLOCK, CLOCK_NOT_SET, PARKED, RATE_LIMIT, WAKE_SPACING_S
 from edge_agent.core.ways import Offer
 from tests.core.scenes import OPENED_AT, Scene, error, settings
@@ -33,6 +34,11 @@ def accept_and_find_no_credit(scene: Scene) -> None:
 
 def attempts_of(server: Server, presses_every_s: float | None = None) -> list[float]:
     """Return when the server was called in the first hour, in seconds from the start."""
+    return [opened - OPENED_AT for opened in hour_with(server, presses_every_s).opened_at]
+
+
+def hour_with(server: Server, presses_every_s: float | None = None) -> Scene:
+    """Live for an hour with a server that does this with every call."""
     scene = Scene(settings())
     press_at = OPENED_AT + (presses_every_s or 2 * HOUR_S)
     answered = 0
@@ -43,7 +49,7 @@ def attempts_of(server: Server, presses_every_s: float | None = None) -> list[fl
         deadline = scene.agent.next_deadline()
         at = min(press_at, deadline if deadline is not None else 2 * HOUR_S)
         if at >= OPENED_AT + HOUR_S:
-            return [opened - OPENED_AT for opened in scene.opened_at]
+            return scene
         scene.until(at)
         if at == press_at and len(scene.opened_at) == answered:
             press_at += presses_every_s or 0.0
@@ -135,3 +141,24 @@ def test_another_network_is_tried_at_once_but_mends_no_account() -> None:
     scene.down(FaultKind.HTTP_STATUS, "no", http_status=401).until(scene.now + 5.0)
     scene.event(happened.NetworkChanged())
     assert len(scene.opened_at) == 3
+
+
+def test_a_wait_for_the_storm_breaker_is_told_as_such() -> None:
+    scene = hour_with(accept_and_drop)
+    told = [tell for tell in scene.told(Notice.SESSION_ENDED) if "section reconnect" in tell.text]
+    assert told[0] is scene.told(Notice.SESSION_ENDED)[9]
+    assert "next try in 6 min" in told[0].text
+    assert scene.opened_at[9:11] == [OPENED_AT + 243.0, OPENED_AT + 600.0]
+
+
+def test_failed_ways_back_are_no_news() -> None:
+    offers = (Offer("cloud"), Offer("local", is_paid=False))
+    scene = Scene(settings(offers=offers, turn_taking=settings().turn_taking * 2))
+    scene.down(FaultKind.NETWORK, "refused").up("sess_local")
+    for _ in range(3):
+        scene.until(scene.agent.next_deadline() or scene.now)
+        scene.event(happened.LinkDown(scene.epoch, Fault(FaultKind.NETWORK, "refused")))
+    assert len(scene.told(Notice.ENDPOINT_LEFT)) == 1
+    assert len(scene.told(Notice.NO_WAY_BACK)) == 3
+    assert scene.told(Notice.NO_SUCCESSOR) == []
+    assert scene.state == "ready"
