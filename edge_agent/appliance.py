@@ -82,6 +82,7 @@ from edge_agent.core.ways import Way
 from edge_agent.gpio.buttons import Buttons
 from edge_agent.gpio.leds import Leds
 from edge_agent.gpio.light import LedTask
+from edge_agent.networks import Networks
 from edge_agent.parts import Parts
 from edge_agent.runner import Runner
 from edge_agent.session import clock
@@ -136,6 +137,7 @@ class Appliance:
         self._runner = Runner(self._agent, self._perform, self._show, self._observe)
         self._transcripts = Transcripts()
         self._sessions: Sessions | None = None
+        self._networks = Networks(parts.endpoints[0].endpoint.base_url, self._runner.post)
         self._control: ControlSocket | None = None
         self._crash: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
@@ -249,6 +251,7 @@ class Appliance:
             tasks.create_task(self._accounts.run(), name="accounts"),
             tasks.create_task(self._feed_watchdog(), name="watchdog"),
             tasks.create_task(self._watch_clock(), name="clock"),
+            tasks.create_task(self._networks.run(), name="networks"),
         ]
         if self._control is not None:
             living += [
@@ -374,6 +377,7 @@ class Appliance:
             self._control.publish(LedShown(pattern.name, at_s))
 
     def _observe(self, event: Event) -> None:
+        self._networks.saw(event)
         match event:
             case ServerSaid():
                 for line in self._transcripts.see(event.event):

@@ -21,7 +21,7 @@ PACKAGE = Path(edge_agent.__file__).parent
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"protocol", "errors", "redaction"}),
     frozenset({"core"}),
-    frozenset({"audio", "gpio", "session"}),
+    frozenset({"audio", "gpio", "network", "session"}),
     frozenset(
         {
             "accounts",
@@ -31,6 +31,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "endpoint_memory",
             "host",
             "journal",
+            "networks",
             "runner",
             "sessions",
             "state",
