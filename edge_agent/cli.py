@@ -175,6 +175,12 @@ def _add_demo(commands: Any) -> None:
         "--json", action="store_true", help="print the result as a JSON object on the last line"
     )
     _add_dialect(parser)
+    parser.add_argument(
+        "--transport",
+        choices=("webrtc", "websocket"),
+        default="webrtc",
+        help="what carries the session (default: %(default)s)",
+    )
     parser.add_argument("--turns", type=_turns, metavar="N", help="how many questions (default: 4)")
     parser.add_argument(
         "--keep", type=Path, metavar="DIR", help="keep configuration, logs and the recording in this folder"
@@ -419,6 +425,7 @@ def _key_of(variable: str | None) -> str | None:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    from edge_agent.core.ways import TransportKind
     from edge_agent.demo.options import DEFAULT_TURNS, DemoOptions
     from edge_agent.demo.run import run_demo
     from edge_agent.protocol.dialect import Dialect
@@ -429,6 +436,7 @@ def _demo(arguments: argparse.Namespace) -> int:
             output=arguments.output,
             json=arguments.json,
             dialect=Dialect(arguments.dialect),
+            transport=TransportKind(arguments.transport),
             turns=DEFAULT_TURNS if arguments.turns is None else arguments.turns,
             keep=arguments.keep,
         )

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from edge_agent import __version__, cli
 from edge_agent.config.loader import parse_config
 from edge_agent.config.schema import DEFAULT_ENDPOINT, Config
+from edge_agent.core.ways import TransportKind
 from edge_agent.demo.options import DemoOptions
 from edge_agent.errors import AudioDeviceError, ExitCode
 from edge_agent.journal import LogFormat
@@ -335,12 +337,10 @@ def test_demo_hands_its_arguments_over(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setattr("edge_agent.demo.run.run_demo", demonstrate)
     assert cli.main(["demo"]) == 7
     arguments = ["--input", "null", "--output", "file:/a.wav", "--json", "--dialect", "beta", "--turns", "2"]
-    arguments += ["--keep", str(tmp_path)]
+    arguments += ["--keep", str(tmp_path), "--transport", "websocket"]
     cli.main(["demo", *arguments])
-    assert asked == [
-        DemoOptions(),
-        DemoOptions("null", "file:/a.wav", json=True, dialect=Dialect.BETA, turns=2, keep=tmp_path),
-    ]
+    wished = DemoOptions("null", "file:/a.wav", json=True, dialect=Dialect.BETA, turns=2, keep=tmp_path)
+    assert asked == [DemoOptions(), replace(wished, transport=TransportKind.WEBSOCKET)]
 
 
 def test_serve_hands_its_arguments_over(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -195,13 +195,18 @@ def check_loudspeaker(finished: Finished) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dialect", "turns", "expected"),
-    [("beta", 3, EVERYWHERE | BETA_ONLY), ("ga", 2, EVERYWHERE | GA_ONLY)],
+    ("dialect", "transport", "turns", "expected"),
+    [
+        ("beta", "webrtc", 3, EVERYWHERE | BETA_ONLY),
+        ("ga", "webrtc", 2, EVERYWHERE | GA_ONLY),
+        ("ga", "websocket", 2, EVERYWHERE | GA_ONLY | {"response.output_audio.delta"}),
+    ],
 )
-def test_questions_are_answered_aloud_in_either_dialect(
-    tmp_path: Path, dialect: str, turns: int, expected: set[str]
+def test_questions_are_answered_aloud_in_either_dialect_over_either_transport(
+    tmp_path: Path, dialect: str, transport: str, turns: int, expected: set[str]
 ) -> None:
-    with started("--dialect", dialect, "--turns", str(turns), "--keep", str(tmp_path)) as process:
+    spoken = ("--dialect", dialect, "--transport", transport)
+    with started(*spoken, "--turns", str(turns), "--keep", str(tmp_path)) as process:
         finished = finish(process, tmp_path)
     check_conversation(finished, turns)
     check_loudspeaker(finished)

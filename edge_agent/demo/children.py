@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.demo.errors import DemoError
+from edge_agent.demo.options import DemoOptions
 from edge_agent.protocol.dialect import Dialect
 
 LISTENING = re.compile(r"listening on (http://127\.0\.0\.1:\d+)\s*")
@@ -112,11 +113,12 @@ async def wait_for_address(server: Child) -> str:
     return found[1]
 
 
-def write_config(path: Path, url: str, dialect: Dialect, devices: tuple[str, str], socket: Path) -> None:
+def write_config(path: Path, url: str, options: DemoOptions, devices: tuple[str, str], socket: Path) -> None:
     """Write the daemon's configuration; ``devices`` are input and output. JSON is YAML too."""
     endpoint: dict[str, object] = {"name": "demo", "profile": "local", "url": url}
-    if dialect is not Dialect.GA:
-        endpoint["overrides"] = {"dialect": dialect.value}
+    endpoint["transport"] = options.transport.value
+    if options.dialect is not Dialect.GA:
+        endpoint["overrides"] = {"dialect": options.dialect.value}
     config = {
         "mode": "always-on",
         "endpoints": [endpoint],

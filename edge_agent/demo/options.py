@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge_agent.audio.cards import Card
 from edge_agent.audio.spec import PcmKind, PcmSpec
+from edge_agent.core.ways import TransportKind
 from edge_agent.demo.errors import DemoError
 from edge_agent.protocol.dialect import Dialect
 
@@ -38,6 +39,7 @@ class DemoOptions:
     output: str | None = None
     json: bool = False
     dialect: Dialect = Dialect.GA
+    transport: TransportKind = TransportKind.WEBRTC
     turns: int = DEFAULT_TURNS
     keep: Path | None = None
     programs: Programs = Programs()

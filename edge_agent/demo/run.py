@@ -166,7 +166,7 @@ async def _hold(
     log = folder / "server.log"
     async with running("the server", serve, log, SERVER_STOP_LIMIT_S, reads_stdout=True) as server:
         url = await wait_for_address(server)
-        write_config(config, url, options.dialect, (plan.input, plan.output), socket)
+        write_config(config, url, options, (plan.input, plan.output), socket)
         view.say(f"Starting the daemon: microphone {plan.input}, loudspeaker {plan.output} ...")
         run = (*options.programs.daemon, "--config", str(config))
         async with running("the daemon", run, folder / "daemon.log", DAEMON_STOP_LIMIT_S) as daemon:
