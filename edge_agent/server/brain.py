@@ -129,9 +129,14 @@ _TOOLS: tuple[tuple[re.Pattern[str], tuple[str, ...], Callable[[re.Match[str]], 
 _ORDER = re.compile(r"call (?P<name>[A-Za-z_][\w-]{0,63})(?: (?P<arguments>\{.*\}))?", re.DOTALL)
 """A written order to call a function, declared or not: lets a test make the model do something foolish."""
 
-
 _BEFORE = re.compile(r"what did i say before|what was my last question")
 """Lets a test see whether a session knows what was said in an earlier one."""
+
+_CALL = re.compile(r"(?:okay nabu|hey jarvis|hey mycroft|alexa)\b ?")
+"""A wake word, which devices send along with what is said in the same breath."""
+
+CALLED = "Yes?"
+"""The answer to a wake word alone."""
 
 
 def answer(question: Question, today: datetime) -> Reply:
@@ -144,7 +149,7 @@ def answer(question: Question, today: datetime) -> Reply:
         case Topic.TOOL_RESULT:
             return Say(_spoken_result(question.text))
         case Topic.UTTERANCE:
-            if _BEFORE.fullmatch(normalised(question.text)):
+            if _BEFORE.fullmatch(_without_call(normalised(question.text))):
                 return Say(_spoken_memory(question.before))
             return _answer_utterance(question.text, question.tools, today)
 
@@ -161,7 +166,9 @@ def normalised(text: str) -> str:
 def _answer_utterance(text: str, tools: Collection[str], today: datetime) -> Reply:
     if order := _ORDER.fullmatch(text.strip()):
         return _ordered_call(order)
-    said = normalised(text)
+    said = _without_call(normalised(text))
+    if not said and _CALL.match(normalised(text)):
+        return Say(CALLED)
     for pattern, names, arguments in _TOOLS:
         name = next((name for name in names if name in tools), None)
         if name and (found := pattern.fullmatch(said)):
@@ -177,6 +184,11 @@ def _answer_utterance(text: str, tools: Collection[str], today: datetime) -> Rep
 def _spoken_memory(before: str) -> str:
     words = normalised(before)[:MAX_REPEATED_CHARS]
     return f"You said: {words}." if words else "You have not said anything yet."
+
+
+def _without_call(said: str) -> str:
+    call = _CALL.match(said)
+    return said[call.end() :] if call else said
 
 
 def _ordered_call(order: re.Match[str]) -> Reply:

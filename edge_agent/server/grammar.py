@@ -1,5 +1,7 @@
 """What the recogniser listens for first: the sentences that the brain has an answer to, as a JSGF grammar.
 
+A sentence may begin with a wake word: what was said in one breath with it arrives as one.
+
 JSGF: https://www.w3.org/TR/jsgf/. What fits no rule is left to the recogniser's language model.
 """
 
@@ -28,11 +30,29 @@ _RULES = {
     "volume": "set the volume to <number> [percent]",
     "sensor": "what is the temperature | what is the weather [like] [today]",
 }
+_CALLS = {
+    "okay nah boo": "okay nabu",
+    "hey jarvis": "hey jarvis",
+    "hey my croft": "hey mycroft",
+    "alexa": "alexa",
+}
+"""What devices are called by, in words that the dictionary knows, and as it is written."""
+
 _SENTENCES = ("time", "date", "sum", "timer", "abilities", "greeting", "memory", "light", "volume", "sensor")
 
 
 def jsgf() -> str:
     """Return the whole grammar."""
-    public = " | ".join(f"<{name}>" for name in _SENTENCES)
-    rules = "".join(f"<{name}> = {words};\n" for name, words in _RULES.items())
+    sentences = " | ".join(f"<{name}>" for name in _SENTENCES)
+    public = f"[<call>] ({sentences}) | <call>"
+    every = {**_RULES, "call": " | ".join(_CALLS)}
+    rules = "".join(f"<{name}> = {words};\n" for name, words in every.items())
     return f"#JSGF V1.0;\ngrammar {NAME};\npublic <sentence> = {public};\n{rules}"
+
+
+def written(sentence: str) -> str:
+    """Return a sentence of the grammar as a person would write it."""
+    for spoken, call in _CALLS.items():
+        if sentence.startswith(spoken):
+            return call + sentence.removeprefix(spoken)
+    return sentence

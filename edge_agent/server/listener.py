@@ -100,9 +100,11 @@ class Listener:
         self._grammar.end()
         sentence = self._grammar.words
         if self._agrees(sentence):
-            return Heard(sentence, True)
+            return Heard(grammar.written(sentence), True)
         self._language.end()
-        return Heard(sentence, True) if self._agrees(sentence) else Heard(self._language.words, False)
+        if self._agrees(sentence):
+            return Heard(grammar.written(sentence), True)
+        return Heard(self._language.words, False)
 
     def _agrees(self, sentence: str) -> bool:
         words = self._language.words

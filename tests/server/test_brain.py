@@ -31,6 +31,8 @@ def reply_to(text: str, *tools: str, at: datetime = MORNING) -> Reply:
     [
         ("what time is it", "It is now five minutes past eight in the morning."),
         ("What is the time, please?", "It is now five minutes past eight in the morning."),
+        ("Okay Nabu, what time is it?", "It is now five minutes past eight in the morning."),
+        ("hey jarvis", "Yes?"),
         ("what day is it today", "Today is Monday, the ninth of March."),
         ("what's today's date", "Today is Monday, the ninth of March."),
         ("what is seven plus five", "The answer is the number twelve."),

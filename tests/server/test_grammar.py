@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from edge_agent.server.brain import NOT_UNDERSTOOD, Question, Say, Topic, answer
-from edge_agent.server.grammar import jsgf
+from edge_agent.server.grammar import jsgf, written
 
 TOOLS = frozenset({"set_light", "set_volume", "get_temperature", "get_weather"})
 
@@ -54,7 +54,7 @@ class Babbler:
 def test_every_sentence_of_the_grammar_has_an_answer(seed: int) -> None:
     babbler = Babbler(jsgf(), seed)
     for _ in range(200):
-        sentence = babbler.say()
+        sentence = written(babbler.say())
         question = Question(Topic.UTTERANCE, sentence, TOOLS)
         assert answer(question, datetime(2026, 1, 1)) != Say(NOT_UNDERSTOOD), sentence
 
@@ -63,3 +63,8 @@ def test_the_grammar_says_every_number_up_to_a_thousand() -> None:
     babbler = Babbler(jsgf(), 1)
     said = {babbler.say("number") for _ in range(4000)}
     assert {"zero", "nineteen", "ninety nine", "one thousand"} <= said
+
+
+def test_a_wake_word_is_written_as_it_is_called() -> None:
+    assert written("okay nah boo what time is it") == "okay nabu what time is it"
+    assert written("what time is it") == "what time is it"

@@ -180,3 +180,7 @@ def test_an_utterance_may_begin_before_the_last_one_ended(listener: Listener) ->
 
 def test_nothing_was_heard_before_the_beginning() -> None:
     assert Listener().heard().text == ""
+
+
+def test_a_question_in_one_breath_with_a_wake_word_is_recognised(listener: Listener) -> None:
+    assert heard(listener, "okay nabu, what time is it", "rms") == Heard("okay nabu what time is it", True)
