@@ -11,6 +11,7 @@ import logging
 import random
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import ParamSpec
 
 from edge_agent import journal
@@ -21,6 +22,7 @@ from edge_agent.audio.earcons import sound_of
 from edge_agent.audio.level import FLOOR_DBFS
 from edge_agent.audio.playback import ON_ITS_WAY_S, Playback
 from edge_agent.audio.volume import VolumeKnob
+from edge_agent.bookkeeper import Bookkeeper, tell_time
 from edge_agent.control import (
     ControlSocket,
     LedShown,
@@ -49,6 +51,7 @@ from edge_agent.core.commands import (
     MeasureEcho,
     OpenLink,
     PlaySound,
+    SaveLedger,
     Send,
     SetCapture,
     SetUplink,
@@ -74,6 +77,7 @@ from edge_agent.core.events import (
     VolumeRequested,
 )
 from edge_agent.core.indicator import PATTERNS
+from edge_agent.core.limits import cautious
 from edge_agent.core.notices import Notice
 from edge_agent.core.progress import ProgressGate
 from edge_agent.core.status import Status
@@ -118,7 +122,7 @@ class Appliance:
     """Built from ``parts``; :meth:`run` brings it to life until ``stop`` is set.
 
     ``starts_muted``: the microphone is closed until somebody opens it. ``volume_percent``: where the volume
-    begins, None: where ``parts`` say.
+    begins, None: where ``parts`` say. ``state_folder``: where is kept what outlives it, None: nowhere.
     """
 
     def __init__(
@@ -128,17 +132,19 @@ class Appliance:
         *,
         starts_muted: bool = False,
         volume_percent: int | None = None,
+        state_folder: Path | None = None,
     ) -> None:
         self._parts = parts
         self._supervisor = supervisor
         self._starts_muted = starts_muted
         self._volume_percent = parts.volume_percent if volume_percent is None else volume_percent
-        self._agent = Agent(parts.agent_settings, random.random)
+        self._control: ControlSocket | None = None
+        self._bookkeeper = Bookkeeper(state_folder, cautious(parts.agent_settings.limits), self._tell)
+        self._agent = Agent(parts.agent_settings, random.random, self._bookkeeper.ledger)
         self._runner = Runner(self._agent, self._perform, self._show, self._observe)
         self._transcripts = Transcripts()
         self._sessions: Sessions | None = None
         self._networks = Networks(parts.endpoints[0].endpoint.base_url, self._runner.post)
-        self._control: ControlSocket | None = None
         self._crash: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._light: LedTask | None = None
@@ -243,12 +249,14 @@ class Appliance:
     async def _live(
         self, tasks: asyncio.TaskGroup, leds: Leds, stop: asyncio.Event, ready: Callable[[], None]
     ) -> None:
-        self._sessions = Sessions(self._make_session, tasks)
+        self._sessions = Sessions(self._make_session, tasks, self._bookkeeper.kept)
         self._light = LedTask(leds, self._loop.time)
         living = [
             tasks.create_task(self._runner.run(), name="runner"),
             tasks.create_task(self._light.run(), name="light"),
             tasks.create_task(self._accounts.run(), name="accounts"),
+            tasks.create_task(self._bookkeeper.run(), name="ledger"),
+            tasks.create_task(tell_time(self._runner.post), name="time"),
             tasks.create_task(self._feed_watchdog(), name="watchdog"),
             tasks.create_task(self._watch_clock(), name="clock"),
             tasks.create_task(self._networks.run(), name="networks"),
@@ -267,6 +275,7 @@ class Appliance:
             await asyncio.wait(living)
             self._runner.stop()
             await self._sessions.closed(HANG_UP_LIMIT_S)
+            self._bookkeeper.finish()
 
     async def _watch_clock(self) -> None:
         await clock.wait_until_set()
@@ -334,6 +343,8 @@ class Appliance:
                 self._knob.step(by_percent)
             case MeasureEcho():
                 self._runner.post(EchoMeasured(self._capture.echo_likeness))
+            case SaveLedger(text=text):
+                self._bookkeeper.save(text)
             case Tell():
                 self._tell(command)
 

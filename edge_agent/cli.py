@@ -85,6 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_devices,
         _add_endpoints,
         _add_stats,
+        _add_budget,
     ):
         add_command(commands)
     return parser
@@ -341,6 +342,32 @@ examples:
 """
 
 
+def _add_budget(commands: Any) -> None:
+    summary = "Show what was used and spent in this hour, this day and this month."
+    parser = _new_parser(commands, "budget", _budget, summary, BUDGET_EPILOG)
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="the configuration that the agent runs with, for its limits "
+        f"(default: {DEFAULT_CONFIG}, if it is there)",
+    )
+    parser.add_argument(
+        "--file", type=Path, metavar="LEDGER", help="the ledger (default: the service's, else this user's)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+BUDGET_EPILOG = """\
+It reads the file in which the agent keeps its books (ledger.json in its state folder), whether the agent runs
+or not. Without prices in the configuration money is not counted.
+
+examples:
+  edge-agent budget
+  edge-agent budget --json --config my.yaml
+"""
+
+
 def _new_parser(
     commands: Any, name: str, command: Command | None, summary: str, epilog: str
 ) -> argparse.ArgumentParser:
@@ -515,6 +542,20 @@ def _stats(arguments: argparse.Namespace) -> int:
         raise ControlError(f"{arguments.config}: control.socket: expected the path of a socket, got null")
     told = asyncio.run(ask_for_statistics(Path(path)))
     sys.stdout.write(json.dumps(told) + "\n" if arguments.json else as_text(told))
+    return ExitCode.OK
+
+
+def _budget(arguments: argparse.Namespace) -> int:
+    from edge_agent.budget_report import BudgetReport, find_ledger
+    from edge_agent.config.loader import load_config
+    from edge_agent.config.schema import Config
+    from edge_agent.config.spending import limits_of
+
+    config = Config()
+    if arguments.config is not None or DEFAULT_CONFIG.exists():
+        config = load_config(arguments.config or DEFAULT_CONFIG)
+    report = BudgetReport.read(arguments.file or find_ledger(os.environ), limits_of(config.budget))
+    sys.stdout.write(json.dumps(report.as_json()) + "\n" if arguments.json else report.as_text())
     return ExitCode.OK
 
 

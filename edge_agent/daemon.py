@@ -33,15 +33,18 @@ def run_daemon(config_path: Path, log_level: str | None, log_format: LogFormat) 
     config = load_config(config_path)
     parts = parts_of(config)
     host.prepare()
-    with state.held(state.state_folder(os.environ)), asyncio.Runner() as runner:
-        return runner.run(_Process(config_path, log_level, log_format).run(config, parts))
+    with state.held(state.state_folder(os.environ)) as folder, asyncio.Runner() as runner:
+        return runner.run(_Process(config_path, log_level, log_format, folder).run(config, parts))
 
 
 class _Process:
     """Appliances one after the other: a reload that is accepted ends one and begins the next."""
 
-    def __init__(self, config_path: Path, log_level: str | None, log_format: LogFormat) -> None:
+    def __init__(
+        self, config_path: Path, log_level: str | None, log_format: LogFormat, state_folder: Path | None
+    ) -> None:
         self._config_path = config_path
+        self._state_folder = state_folder
         self._log_level = log_level
         self._log_format = log_format
         self._supervisor = Supervisor()
@@ -81,7 +84,11 @@ class _Process:
             self._stop_appliance.clear()
             self._configure_logging(config, parts)
             appliance = Appliance(
-                parts, self._supervisor, starts_muted=is_muted, volume_percent=volume_percent
+                parts,
+                self._supervisor,
+                starts_muted=is_muted,
+                volume_percent=volume_percent,
+                state_folder=self._state_folder,
             )
             try:
                 await appliance.run(self._stop_appliance, partial(self._is_ready, config))

@@ -8,6 +8,7 @@
     ├── PinError(ValueError)             a GPIO pin: wired or configured wrongly
     ├── ControlError(OSError)            the control socket
     │   └── ControlTaken                 another agent has it: exit 75
+    ├── LedgerError                      the ledger's file can't be shown
     ├── StateTaken                       another agent uses the folder of what is kept: exit 75
     ├── SignalingError                   the call could not be set up: carries a Fault
     └── IllegalTransition(RuntimeError)  our own bug: crash, the service manager restarts
@@ -54,6 +55,10 @@ class ControlError(EdgeAgentError, OSError):
 
 class ControlTaken(ControlError):
     """Another agent listens on the control socket."""
+
+
+class LedgerError(EdgeAgentError):
+    """What was used can't be shown. The message names the file and the next step."""
 
 
 class StateTaken(EdgeAgentError):

@@ -31,6 +31,7 @@ from edge_agent.audio.uplink import EncodedPacket, Uplink
 from edge_agent.audio.volume import Volume
 from edge_agent.audio.wake_word import WakeWord, WakeWordSettings
 from edge_agent.config import schema
+from edge_agent.config.spending import costs_of, limits_of
 from edge_agent.control import ControlSettings
 from edge_agent.core.ducking import Ducker
 from edge_agent.core.events import Event
@@ -253,6 +254,8 @@ def _agent_settings(
         renewal=_renewal(config.renewal),
         memory_turns=config.conversation.memory_turns,
         memory_chars=config.conversation.memory_characters,
+        limits=limits_of(config.budget),
+        costs=tuple(costs_of(config, endpoint) for endpoint in config.endpoints),
         raw_events=config.control.raw_events,
         buttons=tuple(_button(button, mode) for button in config.buttons),
     )

@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from edge_agent.config import schema
 from edge_agent.config.secrets import find_secret
+from edge_agent.config.spending import costs_of
 from edge_agent.config.wishes import profile_of, wishes_of
 from edge_agent.core.abilities import Abilities
 from edge_agent.core.settings import TurnTaking
@@ -89,7 +90,7 @@ def _server(config: schema.Config, chosen: schema.Endpoint) -> Server:
     offer = Offer(
         chosen.name,
         transports_of(chosen, profile),
-        is_paid=profile.needs_key,
+        is_paid=profile.needs_key or costs_of(config, chosen).prices.are_known,
         announcement=chosen.announcement,
     )
     if len(offer.transports) > 1:

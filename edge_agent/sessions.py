@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from edge_agent.core.ways import Way
 from edge_agent.protocol.client_events import ClientEvent
@@ -17,10 +17,19 @@ logger = logging.getLogger(__name__)
 
 
 class Sessions:
-    """Owns every session's task. ``make`` builds an epoch's session; ``tasks`` is who waits for them."""
+    """Owns every session's task. ``make`` builds an epoch's session; ``tasks`` is who waits for them.
 
-    def __init__(self, make: Callable[[int, Way], RealtimeSession], tasks: asyncio.TaskGroup) -> None:
+    A session is opened after ``booked`` has returned: what it costs is written down by then.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[int, Way], RealtimeSession],
+        tasks: asyncio.TaskGroup,
+        booked: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._make = make
+        self._booked = booked
         self._tasks = tasks
         self._open: dict[int, RealtimeSession] = {}
         self._holder = 0
@@ -68,6 +77,8 @@ class Sessions:
 
     async def _hold(self, epoch: int, session: RealtimeSession) -> None:
         try:
+            if self._booked is not None:
+                await self._booked()
             await session.run()
         finally:
             if self._open.get(epoch) is session:

@@ -33,6 +33,10 @@ def state_folder(environment: Mapping[str, str]) -> Path | None:
     return None
 
 
+SERVICE_FOLDER = Path("/var/lib/edge-agent")
+"""``StateDirectory=`` of the unit, for who is not the service."""
+
+
 @contextmanager
 def held(folder: Path | None) -> Iterator[Path | None]:
     """Make the folder and hold it for the length of the block; None where it can't be made or written to.

@@ -25,6 +25,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "accounts",
+            "bookkeeper",
             "config",
             "control",
             "devices",
@@ -41,7 +42,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"servers"}),
     frozenset({"parts"}),
     frozenset({"appliance", "probe"}),
-    frozenset({"daemon"}),
+    frozenset({"budget_report", "daemon"}),
     frozenset({"bench", "demo"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),

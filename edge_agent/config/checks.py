@@ -12,7 +12,9 @@ from edge_agent.audio.spec import PcmSpec
 from edge_agent.config import schema
 from edge_agent.config.leaks import HIDDEN, SECRET_ADVICE, is_secret_name, looks_secret, quoted, shown_key
 from edge_agent.config.mistakes import INVALID, Mistake, Path, Place, key_text
+from edge_agent.config.spending import costs_of, limits_of
 from edge_agent.config.wishes import profile_of
+from edge_agent.core.limits import Limits, money
 from edge_agent.core.settings import DEFAULT_GESTURES, Action, Mode
 
 T = TypeVar("T")
@@ -210,5 +212,40 @@ def _opus(config: schema.Config) -> Iterator[Mistake]:
         yield Mistake(path, "voip or auto with fec: true", "lowdelay, which has no fec")
 
 
-RULES = (_addresses, _names, _pins, _gestures, _ears, _keys, _headers, _sound, _opus)
+def _prices(config: schema.Config) -> Iterator[Mistake]:
+    for index, endpoint in _read(config.endpoints):
+        tokens = endpoint.prices.per_million_tokens
+        known = [name for name in tokens.__struct_fields__ if getattr(tokens, name) is not None]
+        for ending, what in (("_input", "reads"), ("_output", "writes")):
+            if known and not any(name.endswith(ending) for name in known):
+                path = ("endpoints", index, "prices", "per_million_tokens")
+                yield Mistake(path, f"a price of what the model {what} as well", "none")
+        if costs_of(config, endpoint).prices.are_known and config.budget.currency is None:
+            yield Mistake(("budget", "currency"), "the currency of the prices, such as EUR", "nothing")
+
+
+def _budget(config: schema.Config) -> Iterator[Mistake]:
+    limits = limits_of(config.budget)
+    costs = [costs_of(config, endpoint) for _, endpoint in _read(config.endpoints)]
+    needed = max((cost.to_begin for cost in costs), default=0)
+    for period, limit in limits.money.items():
+        soft, hard = (("budget", f"{kind}_per_{period.value}") for kind in ("soft", "hard"))
+        for path, amount in ((soft, limit.soft), (hard, limit.hard)):
+            if amount is not None and not any(cost.prices.are_known for cost in costs):
+                yield Mistake(
+                    path, "prices at an endpoint (endpoints[0].prices) with a limit of money", "none"
+                )
+        if limit.soft is not None and limit.hard is not None and limit.soft > limit.hard:
+            yield Mistake(soft, f"at most {hard[-1]}", "more")
+        if limit.hard is not None and limit.hard < needed:
+            yield _too_small(hard, limit.hard, needed, limits)
+
+
+def _too_small(path: Path, given: int, needed: int, limits: Limits) -> Mistake:
+    expected = f"at least what a session with one answer may cost, {money(needed, limits.currency)}"
+    advice = "lower session.max_output_tokens, or session.truncation's post_instructions, to make that less"
+    return Mistake(path, expected, money(given, limits.currency), advice=advice)
+
+
+RULES = (_addresses, _names, _pins, _gestures, _ears, _keys, _headers, _sound, _opus, _prices, _budget)
 """Each takes the configuration and yields mistakes without places."""

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, field
 
+from edge_agent.config.costs import Budget, Prices
+
 Name = Annotated[
     str,
     Meta(
@@ -226,6 +228,7 @@ class Endpoint(_Section, frozen=True):
     overrides: Annotated[ProfileOverrides, Meta(description="What differs from the profile.")] = (
         ProfileOverrides()
     )
+    prices: Annotated[Prices, Meta(description="What it charges; none are built in.")] = Prices()
 
 
 class Reconnect(_Section, frozen=True):
@@ -397,7 +400,10 @@ class Session(_Section, frozen=True):
     ] = None
     truncation: Annotated[
         Literal["auto", "disabled"] | RetentionRatio | None,
-        Meta(description="What the server forgets of a long conversation."),
+        Meta(
+            description="What the server forgets of a long conversation. Null: openai and azure keep 80 % of "
+            "8000 tokens, others as they do."
+        ),
     ] = None
     extra: Annotated[
         dict[str, Any], Meta(description="More keys of the session object, sent as they are.")
@@ -618,6 +624,7 @@ class Config(_Section, frozen=True):
     conversation: Annotated[Conversation, Meta(description="Patience with people and answers.")] = (
         Conversation()
     )
+    budget: Annotated[Budget, Meta(description="What may be used.")] = Budget()
     sound: Annotated[Sound, Meta(description="Microphone and loudspeaker.")] = Sound()
     leds: Annotated[
         tuple[Led | PwmLed | RgbLed, ...], Meta(max_length=16, description="LEDs; all show the same.")

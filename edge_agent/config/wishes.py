@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -21,6 +21,22 @@ CONVERTED: dict[str, Callable[[Any], object]] = {
     "dialect": Dialect,
 }
 """Overrides that are words in the file and enums in a profile."""
+
+
+CHEAP_TRUNCATION = schema.RetentionRatio(0.8, schema.TokenLimits(8000))
+"""Every answer is charged for the whole history. Some ten minutes of it are kept; and when it is too long, a
+fifth is dropped at once, because what the model has read before costs less only up to the first change."""
+
+TRUNCATING_PROFILES = frozenset({"openai", "azure"})
+"""Servers that take that. Others refuse a session for a setting that they don't know."""
+
+
+def truncation_of(
+    session: schema.Session, endpoint: schema.Endpoint
+) -> Literal["auto", "disabled"] | schema.RetentionRatio | None:
+    """Return what an endpoint's server is to forget of a long conversation; None: what it likes."""
+    is_taken = endpoint.profile in TRUNCATING_PROFILES and profile_of(endpoint).dialect is Dialect.GA
+    return CHEAP_TRUNCATION if session.truncation is None and is_taken else session.truncation
 
 
 def profile_of(endpoint: schema.Endpoint) -> Profile:
@@ -45,7 +61,7 @@ def wishes_of(config: schema.Config, endpoint: schema.Endpoint) -> wish.SessionW
         transcription=_transcription(session.transcription),
         noise_reduction=_noise_reduction(session.noise_reduction),
         max_output_tokens=session.max_output_tokens,
-        truncation=_truncation(session.truncation),
+        truncation=_truncation(truncation_of(session, endpoint)),
         extra=session.extra,
     )
 

@@ -28,10 +28,12 @@ from edge_agent.core.dialogue import Dialogue, Reply
 from edge_agent.core.failover import Failover
 from edge_agent.core.faults import Fault, FaultKind, fault_in, is_benign
 from edge_agent.core.history import History
+from edge_agent.core.ledger import Ledger
 from edge_agent.core.link import UNANSWERED_LIMIT, Link, Unwanted
 from edge_agent.core.policy import Trouble, backoff_delays
 from edge_agent.core.renewal import Renewal
 from edge_agent.core.settings import AgentSettings, Mode, TurnTaking
+from edge_agent.core.spending import Spending
 from edge_agent.core.status import AgentState, Facts, LinkPhase, Status, Turn, state_of
 from edge_agent.core.vigil import Vigil
 from edge_agent.core.volume import STEP_PERCENT
@@ -48,10 +50,14 @@ class Agent:
     """One device's decisions. Call :meth:`start` once, then :meth:`handle` and :meth:`tick`.
 
     ``chance`` returns numbers from 0 to 1, by which waiting times between attempts to connect are spread.
+    ``ledger`` holds what was spent before (None: nothing), and is the agent's from now on.
     """
 
-    def __init__(self, settings: AgentSettings, chance: Callable[[], float]) -> None:
+    def __init__(
+        self, settings: AgentSettings, chance: Callable[[], float], ledger: Ledger | None = None
+    ) -> None:
         self._settings = settings
+        self._spending = Spending(settings, ledger)
         self._ways = Ways(settings.offers, chance, settings.caps)
         self._link = Link(self._ways, Renewal(settings.renewal, lambda: backoff_delays(chance)))
         self._failover = Failover(settings.offers)
@@ -83,15 +89,16 @@ class Agent:
 
     def next_deadline(self) -> float | None:
         """When :meth:`tick` must be called at the latest, or None."""
-        parts = (self._link, self._dialogue, self._history, self._vigil, self._buttons)
+        parts = (self._link, self._dialogue, self._history, self._vigil, self._buttons, self._spending)
         deadlines = [part.next_deadline() for part in parts]
         return min((at for at in deadlines if at is not None), default=None)
 
     def start(self, now: float) -> list[Command]:
         """Open the link, if a session is wanted."""
         self._unheard_since = now
+        told = self._mind_the_budget(now)
         self._link.want(self._unwanted, now)
-        return self._settled(self._because("start", self._link.start(now)), now)
+        return [*told, *self._settled(self._because("start", self._link.start(now)), now)]
 
     def stop(self, now: float) -> list[Command]:
         """End everything; nothing is opened or sent after this."""
@@ -99,12 +106,15 @@ class Agent:
 
     def handle(self, event: happened.Event, now: float) -> list[Command]:
         """Take one event and return what is to be done, in order."""
-        return self._settled(self._because(reports.cause_of(event), self._dispatch(event, now)), now)
+        booked = self._spending.see(event, now)
+        commands = self._because(reports.cause_of(event), self._dispatch(event, now))
+        return [*booked, *self._settled(commands, now)]
 
     def tick(self, now: float) -> list[Command]:
         """Apply whatever is due; afterwards :meth:`next_deadline` lies in the future."""
         self._history.tick(now)
         commands = [
+            *self._spending.tick(now),
             *self._because("talk button", self._say(self._dialogue.finish_talk(now))),
             *self._because("time limit", self._lose_patience(now)),
             *self._because("next try", self._link.tick(now)),
@@ -151,6 +161,8 @@ class Agent:
                 return [SetVolume(percent)]
             case happened.VolumeChanged(percent=percent):
                 return [reports.volume_changed(percent)]
+            case happened.ClockRead():
+                return []
             case happened.NetworkChanged():
                 return self._link.hurry(NETWORK_TROUBLES, now)
             case happened.ClockSet():
@@ -295,7 +307,7 @@ class Agent:
     def _pressed(self, now: float) -> list[Command]:
         """A finger is there, whatever it wants: wake, and try at once."""
         self._vigil.press(now)
-        return [*self._follow_wishes(now), *self._link.wake(now)]
+        return [*self._spending.touched(), *self._follow_wishes(now), *self._link.wake(now)]
 
     def _obey(self, intents: Iterable[Intent], now: float) -> list[Command]:
         return [command for intent in intents for command in self._obey_one(intent, now)]
@@ -357,6 +369,7 @@ class Agent:
             in_conversation=self._dialogue.is_open,
             microphone_works=happened.Device.MICROPHONE not in self._lost_devices,
             loudspeaker_works=happened.Device.LOUDSPEAKER not in self._lost_devices,
+            funds=self._spending.funds,
         )
         return state_of(facts)
 
@@ -369,10 +382,21 @@ class Agent:
 
     def _settled(self, commands: list[Command], now: float) -> list[Command]:
         """Add what follows from the facts whatever has happened."""
-        followed = [*commands, *self._because("quiet", self._attend(now))]
+        attended = [*commands, *self._because("quiet", self._attend(now))]
+        followed = [*attended, *self._because("budget", self._mind_the_budget(now))]
         settled = self._with_gate([*followed, *self._because("renewal", self._renew(now))])
         self._dialogue.set_late(self._is_catching_up or not self._link.is_up, now)
-        return settled
+        return self._spending.paid(settled, now)
+
+    def _mind_the_budget(self, now: float) -> list[Command]:
+        """Stop before too much is spent, and go on when there is something to spend again."""
+        told = self._spending.follow(
+            self._link.epoch if self._link.is_up else None,
+            self._link.way.endpoint,
+            is_busy=self._dialogue.turn in (Turn.AGENT, Turn.PENDING),
+            now=now,
+        )
+        return [*told, *self._follow_wishes(now)]
 
     def _attend(self, now: float) -> list[Command]:
         """Sleep or stay awake, and have the session that this calls for."""
@@ -396,6 +420,8 @@ class Agent:
     @property
     def _unwanted(self) -> Unwanted | None:
         """Why no session is wanted, or None."""
+        if self._spending.forbids_session:
+            return Unwanted.BUDGET
         if self._vigil.wants_session:
             return None
         return Unwanted.NO_CONVERSATION if self._settings.mode is Mode.BUTTON else Unwanted.QUIET
@@ -404,7 +430,8 @@ class Agent:
         """Open a successor of the session, or let it take over, if this is a moment for it."""
         is_idle = self._dialogue.is_idle and self._history.is_settled
         if not (is_idle and self._link.has_ready_successor):
-            return self._link.renew(now, is_idle=is_idle)
+            may_open = self._spending.may_open(self._link.way.endpoint, now)
+            return self._link.renew(now, is_idle=is_idle) if may_open else []
         former_id = self._link.session_id
         held = self._hold(now - UNNOTICED_S)
         handed_over = self._link.hand_over(now)
@@ -434,7 +461,7 @@ class Agent:
 
     @property
     def _wanted_gate(self) -> Gate:
-        if self._is_muted or not self._dialogue.wants_sound:
+        if self._is_muted or self._spending.is_finishing or not self._dialogue.wants_sound:
             return Gate.CLOSED
         if not self._vigil.hears_room:
             return Gate.HOLDING if self._vigil.listens_itself else Gate.CLOSED

@@ -9,6 +9,7 @@ in.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -90,8 +91,7 @@ class Budget:
         self._sessions: dict[int, _Session] = {}
         self._answered_at: deque[float] = deque(maxlen=limits.responses_per_minute or 1)
         self._kept: dict[str, object] | None = None
-        self._asked_for: tuple[int | None, int] | None = None
-        self._refusal: Refusal | None = None
+        self._answers: dict[tuple[int | None, int], Refusal | None] = {}
         self._look_at: float | None = None
 
     # -- what is asked -----------------------------------------------------------------------------
@@ -106,19 +106,14 @@ class Budget:
 
         Cheap to ask while nothing was booked.
         """
-        is_due = self._look_at is not None and now >= self._look_at
-        if self._asked_for != (epoch, endpoint) or is_due:
-            self._asked_for = (epoch, endpoint)
-            self.ledger.advance(now)
-            refused = self._against_opening(endpoint, now)
-            if epoch is not None:
-                refused = self._against_going_on(epoch, now)
-                if refused is None and epoch in self._sessions:
-                    self._sessions[epoch].may_renew = True
-            self._refusal = refused
-            wait_s = LOOK_AGAIN_S if refused is None or refused.for_s is None else refused.for_s
-            self._look_at = None if refused is None else now + min(wait_s, LOOK_AGAIN_S)
-        return self._refusal
+        if self._look_at is not None and now >= self._look_at:
+            self._forget()
+        if (epoch, endpoint) not in self._answers:
+            self._answers[epoch, endpoint] = refused = self._look(epoch, endpoint, now)
+            if refused is not None:
+                wait_s = LOOK_AGAIN_S if refused.for_s is None else min(refused.for_s, LOOK_AGAIN_S)
+                self._look_at = min(now + wait_s, math.inf if self._look_at is None else self._look_at)
+        return self._answers[epoch, endpoint]
 
     def next_deadline(self) -> float | None:
         """When :meth:`tick` has something to do, or :meth:`against` another answer."""
@@ -147,7 +142,7 @@ class Budget:
     def see_clock(self, wall_s: float, now: float) -> None:
         """The clock shows ``wall_s``, seconds since 1970."""
         self.ledger.see_clock(wall_s, now)
-        self._asked_for = None
+        self._forget()
 
     # -- sessions ----------------------------------------------------------------------------------
 
@@ -213,7 +208,7 @@ class Budget:
             case said.ConversationItemInputAudioTranscriptionCompleted(usage=TranscriptionUsage() as usage):
                 self._book_transcription(session, usage)
                 if session.may_answer or session.is_charging:
-                    self._asked_for = None
+                    self._forget()
                     return self._warned(now)  # what is held covers it; it is kept with what comes next
             case _:
                 return []
@@ -253,6 +248,20 @@ class Budget:
         session.booked_ms = open_ms
         session.booked_micros += micros
 
+    def _look(self, epoch: int | None, endpoint: int, now: float) -> Refusal | None:
+        self.ledger.advance(now)
+        if epoch is None:
+            return self._against_opening(endpoint, now)
+        refused = self._against_going_on(epoch, now)
+        if refused is None and epoch in self._sessions:
+            self._sessions[epoch].may_renew = True
+        return refused
+
+    def _forget(self) -> None:
+        """What was answered holds no more."""
+        self._answers.clear()
+        self._look_at = None
+
     def _against_opening(self, endpoint: int, now: float) -> Refusal | None:
         costs = self._costs[endpoint]
         return self._against_haste(now) or refusal(
@@ -280,7 +289,7 @@ class Budget:
 
     def _booked(self, now: float) -> list[Command]:
         """Hold what the sessions need, and have it kept if anything has changed."""
-        self._asked_for = None
+        self._forget()
         self.ledger.advance(now)
         self._hold_all()
         warnings = self._warned(now)

@@ -160,6 +160,13 @@ class NetworkChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockRead:
+    """The clock shows so many seconds since 1970, right or wrong."""
+
+    wall_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class ClockSet:
     """This machine's clock can be trusted from now on."""
 
@@ -191,6 +198,7 @@ Event = (
     | VolumeRequested
     | VolumeChanged
     | NetworkChanged
+    | ClockRead
     | ClockSet
     | RawEventRequested
 )

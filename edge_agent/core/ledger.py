@@ -70,10 +70,14 @@ class Ledger:
 
     def begin(self, wall_s: float, now: float) -> None:
         """A run begins; the clock shows ``wall_s``. What an earlier run held is booked as spent."""
-        self._turn(self._calendar.begin(wall_s, now))
+        self.look(wall_s, now)
         for hold in self._holds.values():
             self.book(hold.endpoint, Tally(micros=hold.micros))
         self._holds.clear()
+
+    def look(self, wall_s: float, now: float) -> None:
+        """The clock shows ``wall_s``; the books are only looked at."""
+        self._turn(self._calendar.begin(wall_s, now))
 
     def see_clock(self, wall_s: float, now: float) -> None:
         """The clock shows ``wall_s``."""

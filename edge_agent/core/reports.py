@@ -57,6 +57,8 @@ def cause_of(event: happened.Event) -> str:
             return "volume"
         case happened.NetworkChanged():
             return "network changed"
+        case happened.ClockRead():
+            return "clock"
         case happened.ClockSet():
             return "clock is set"
         case happened.RawEventRequested():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from edge_agent.core.limits import Costs, Limits
 from edge_agent.core.policy import Caps
 from edge_agent.core.renewal import RenewalSettings
 from edge_agent.core.ways import Offer
@@ -97,8 +98,8 @@ class AgentSettings:
     """Settings of the pure core.
 
     ``detects_turns`` is False when no server is to find turns by itself: then nobody listens but while the
-    talk button is held. ``turn_taking`` and ``offers`` have an entry for each endpoint, in their order.
-    ``memory_turns`` and ``memory_chars`` bound what a new session is told of what was said before.
+    talk button is held. ``turn_taking``, ``offers`` and ``costs`` have an entry for each endpoint, in their
+    order. ``memory_turns`` and ``memory_chars`` bound what a new session is told of what was said before.
     ``echo_is_cancelled`` tells whether the microphone's sound is freed of the loudspeaker's on this machine.
     """
 
@@ -117,5 +118,7 @@ class AgentSettings:
     offers: tuple[Offer, ...] = (Offer(),)
     caps: Caps = field(default_factory=Caps)
     attention: AttentionSettings = AttentionSettings()
+    limits: Limits = field(default_factory=Limits)
+    costs: tuple[Costs, ...] = (Costs("server"),)
     raw_events: bool = False
     buttons: tuple[ButtonSettings, ...] = ()

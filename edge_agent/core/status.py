@@ -18,6 +18,8 @@ class AgentState(enum.Enum):
     RECONNECTING = "reconnecting"
     FAILED = "failed"
     MUTED = "muted"
+    BUDGET = "budget"
+    BUDGET_LOW = "budget-low"
     IDLE = "idle"
     ASLEEP = "asleep"
     READY = "ready"
@@ -55,6 +57,14 @@ class Watch(enum.Enum):
     ASLEEP = "asleep"  # it waits for its word, or for a voice
 
 
+class Funds(enum.Enum):
+    """What of the budget is left."""
+
+    PLENTY = "plenty"
+    LOW = "low"  # a person wanted to be warned
+    SPENT = "spent"  # or could be, by another answer
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that the state depends on; each fact has one owner elsewhere."""
@@ -66,6 +76,7 @@ class Facts:
     in_conversation: bool
     microphone_works: bool
     loudspeaker_works: bool
+    funds: Funds = Funds.PLENTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +98,7 @@ PRIORITY: tuple[Rule, ...] = (
     ),
     Rule(AgentState.SPEAKING, "an answer is audible", lambda f: f.turn is Turn.AGENT),
     Rule(AgentState.MUTED, "somebody muted the microphone", lambda f: f.muted),
+    Rule(AgentState.BUDGET, "what may be used is used", lambda f: f.funds is Funds.SPENT),
     Rule(AgentState.ASLEEP, "it waits for its word, or for a voice", lambda f: f.watch is Watch.ASLEEP),
     Rule(AgentState.IDLE, "no session is wanted", lambda f: f.link is LinkPhase.ASLEEP),
     Rule(
@@ -104,6 +116,7 @@ PRIORITY: tuple[Rule, ...] = (
     Rule(AgentState.LISTENING, "somebody speaks, or holds the talk button", lambda f: f.turn is Turn.PERSON),
     Rule(AgentState.THINKING, "an answer is due, or being made", lambda f: f.turn is Turn.PENDING),
     Rule(AgentState.IDLE, "nobody has started a conversation", lambda f: not f.in_conversation),
+    Rule(AgentState.BUDGET_LOW, "much of what may be used is used", lambda f: f.funds is Funds.LOW),
     Rule(AgentState.READY, "otherwise", lambda _: True),
 )
 """States in falling priority with their conditions. The last row always holds."""

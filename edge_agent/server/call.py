@@ -184,6 +184,7 @@ class Call:
             "events_received": dict(self._received),
             "events_malformed": self._counts["malformed"],
             "events_sent": dict(self._outgoing.sent),
+            "billed": dict(self._outgoing.billed),
         }
 
     # Faults

@@ -12,6 +12,7 @@ from edge_agent.protocol.server_events import (
     OutputAudioBufferCleared,
     OutputAudioBufferStarted,
     OutputAudioBufferStopped,
+    ResponseDone,
     ServerEvent,
 )
 from edge_agent.server.carrier import Channel
@@ -33,6 +34,8 @@ class Outgoing:
 
     def __init__(self, dialect: Dialect) -> None:
         self.sent: Counter[str] = Counter()
+        self.billed: Counter[str] = Counter()
+        """What the finished responses used: ``responses``, and tokens as their usage says."""
         self.delay_s = 0.0
         self.late_stopped_s: float | None = None
         self.hides_output_events = False
@@ -71,6 +74,11 @@ class Outgoing:
 
     def _encode(self, event: ServerEvent) -> None:
         name = event.wire_type
+        if isinstance(event, ResponseDone) and event.response.usage is not None:
+            usage = event.response.usage
+            self.billed.update(
+                responses=1, input_tokens=usage.input_tokens, output_tokens=usage.output_tokens
+            )
         if self._dialect is Dialect.BETA:
             name = BETA_SERVER_NAMES.get(name, name)
         for message in encode_server_event(event, self._dialect):

@@ -14,7 +14,8 @@ TAIL_MS = "f:1:30: sound.half_duplex_tail_ms: expected a whole number of millise
 PCM = "a sound device (default, plughw:CARD=NAME, file:PATH.wav, fifo:PATH or null)"
 
 TOP_KEYS = (
-    "mode, endpoints, reconnect, link, wake, renewal, session, conversation, sound, leds, buttons, gpio, "
+    "mode, endpoints, reconnect, link, wake, renewal, session, conversation, budget, sound, leds, buttons, "
+    "gpio, "
     "control or logging"
 )
 
@@ -230,6 +231,38 @@ BAD: dict[str, tuple[str, str]] = {
         "sound: {opus: {fec: true}}",
         "f:1:15: sound.opus.expected_loss_percent: expected 1 or more with fec: true, "
         "got 0, with which fec does nothing",
+    ),
+    "money without prices": (
+        "budget: {currency: EUR, hard_per_day: 3}",
+        "f:1:39: budget.hard_per_day: expected prices at an endpoint (endpoints[0].prices) with a limit "
+        "of money, got none",
+    ),
+    "prices without a currency": (
+        ENDPOINT + ", prices: {per_minute: 0.1}}",
+        "f:1:1: budget.currency: expected the currency of the prices, such as EUR, got nothing",
+    ),
+    "prices of one direction": (
+        "budget: {currency: EUR}\n" + ENDPOINT + ", prices: {per_million_tokens: {text_input: 4}}}",
+        "f:3:104: endpoints[0].prices.per_million_tokens: expected a price of what the model writes as well, "
+        "got none",
+    ),
+    "warning above the limit": (
+        "budget: {currency: EUR, soft_per_day: 4, hard_per_day: 3}\n"
+        + ENDPOINT
+        + ", prices: {per_minute: 0.1}}",
+        "f:1:39: budget.soft_per_day: expected at most hard_per_day, got more",
+    ),
+    "limit below one answer": (
+        "budget: {currency: EUR, hard_per_hour: 0.1}\n"
+        + ENDPOINT
+        + ", prices: {per_million_tokens: {text_input: 1, audio_output: 100}}}",
+        "f:1:40: budget.hard_per_hour: expected at least what a session with one answer may cost, "
+        "0.4256 EUR, got 0.10 EUR; lower session.max_output_tokens, or session.truncation's "
+        "post_instructions, to make that less",
+    ),
+    "negative price": (
+        "budget: {currency: EUR}\n" + ENDPOINT + ", prices: {per_minute: -1}}",
+        "f:3:96: endpoints[0].prices.per_minute: expected a number from 0 to 100000, got the number -1",
     ),
     "mode button without a button": (
         "mode: button",

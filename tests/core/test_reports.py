@@ -37,6 +37,7 @@ CAUSES: list[tuple[happened.Event, str]] = [
     (happened.VolumeRequested(50), "volume"),
     (happened.VolumeChanged(50), "volume"),
     (happened.NetworkChanged(), "network changed"),
+    (happened.ClockRead(0.0), "clock"),
     (happened.ClockSet(), "clock is set"),
     (happened.RawEventRequested({}), "request"),
 ]

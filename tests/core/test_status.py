@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge_agent.core.status import PRIORITY, AgentState, Facts, LinkPhase, Turn, Watch, state_of
+from edge_agent.core.status import PRIORITY, AgentState, Facts, Funds, LinkPhase, Turn, Watch, state_of
 
 CALM = Facts(
     link=LinkPhase.UP,
@@ -45,6 +45,10 @@ CALM = Facts(
         ({"turn": Turn.AGENT, "link": LinkPhase.DOUBTED}, AgentState.SPEAKING),
         ({"turn": Turn.AGENT, "loudspeaker_works": False}, AgentState.FAILED),
         ({"muted": True, "microphone_works": False}, AgentState.FAILED),
+        ({"funds": Funds.LOW}, AgentState.BUDGET_LOW),
+        ({"funds": Funds.LOW, "turn": Turn.PENDING}, AgentState.THINKING),
+        ({"funds": Funds.SPENT, "link": LinkPhase.ASLEEP}, AgentState.BUDGET),
+        ({"funds": Funds.SPENT, "turn": Turn.AGENT}, AgentState.SPEAKING),
         ({"link": LinkPhase.PARKED, "muted": True}, AgentState.FAILED),
         ({"link": LinkPhase.NOT_STARTED, "microphone_works": False}, AgentState.STARTING),
     ],
@@ -54,7 +58,7 @@ def test_what_a_person_is_shown(changes: dict[str, object], state: AgentState) -
 
 
 def test_every_combination_of_facts_is_some_state_and_every_state_occurs() -> None:
-    choices = (LinkPhase, Turn, Watch, *((False, True),) * 4)
+    choices = (LinkPhase, Turn, Watch, *((False, True),) * 4, Funds)
     states = {state_of(Facts(*facts)) for facts in itertools.product(*choices)}
     assert states == set(AgentState)
 
