@@ -86,7 +86,8 @@ def test_a_bad_configuration_ends_every_command_with_78(tmp_path: Path, command:
     assert done.returncode == ExitCode.CONFIG
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
-        f'{path}:1:7: mode: expected always-on or button, got the text "buton"; did you mean button?',
+        f"{path}:1:7: mode: expected always-on, button or wake-word, "
+        'got the text "buton"; did you mean button?',
         f'{path}:2:17: sound.duplex: expected auto, full or half, got the text "Half"; did you mean half?',
     ]
 
