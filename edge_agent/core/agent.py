@@ -45,6 +45,10 @@ UNNOTICED_S = 0.7
 """So late a server may notice that somebody speaks: its detection takes some tenths of a second, the way
 there and back some more. A session that takes over hears so much of what was said before."""
 
+LONG_UNNOTICED_S = 3.0
+"""The same for a server that is slow: silence is not told again, so more costs nothing. In a room that is
+never silent the next answer may be so much later."""
+
 
 class Agent:
     """One device's decisions. Call :meth:`start` once, then :meth:`handle` and :meth:`tick`.
@@ -433,7 +437,7 @@ class Agent:
             may_open = self._spending.may_open(self._link.way.endpoint, now)
             return self._link.renew(now, is_idle=is_idle) if may_open else []
         former_id = self._link.session_id
-        held = self._hold(now - UNNOTICED_S)
+        held = self._hold(max(now - LONG_UNNOTICED_S, self._unheard_since))
         handed_over = self._link.hand_over(now)
         self._history.session_ended(heard_s=None, is_unanswered=False)
         prepared = self._say([*self._dialogue.session_renewed(self._turns), *self._remembered()])

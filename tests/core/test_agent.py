@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from edge_agent.core import events as happened
-from edge_agent.core.agent import UNNOTICED_S, Agent
+from edge_agent.core.agent import LONG_UNNOTICED_S, UNNOTICED_S, Agent
 from edge_agent.core.commands import (
     CloseLink,
     FlushPlayout,
@@ -1006,10 +1006,19 @@ def test_a_session_is_renewed_while_nobody_speaks() -> None:
     assert (handed_over, hung_up) == (HandOver(2), CloseLink(1))
     assert isinstance(told, Tell)
     assert told.text == "session sess_2 has taken over from session sess_1"
-    assert (held, opened) == (SetUplink(Gate.HOLDING), SetUplink(Gate.OPEN, 181.0 - UNNOTICED_S))
+    assert (held, opened) == (SetUplink(Gate.HOLDING), SetUplink(Gate.OPEN, 181.0 - LONG_UNNOTICED_S))
     assert scene.names() == ["connecting", "ready"], "nobody notices"
     assert scene.gate_is_open
     assert scene.agent.status.session_id == "sess_2"
+
+
+def test_who_takes_over_is_not_told_what_was_answered() -> None:
+    scene = speaking(renewable(), 178.0).hear(done(), stopped(), wrote("hello")).until(181.0).silence()
+    scene.until(181.5).up("sess_2", 100.0).until(182.0)
+    opened = [command for command in scene.take() if isinstance(command, SetUplink)]
+    since = opened[-1].since
+    assert since is not None
+    assert since > 177.5, "the question ended then"
 
 
 def test_an_answer_is_heard_to_its_end_before_the_session_is_renewed() -> None:
