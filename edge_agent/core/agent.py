@@ -49,6 +49,14 @@ LONG_UNNOTICED_S = 3.0
 """The same for a server that is slow: silence is not told again, so more costs nothing. In a room that is
 never silent the next answer may be so much later."""
 
+PROOFS_OF_HEARING = (
+    said.ResponseCreated,
+    said.ResponseDone,
+    said.OutputAudioBufferStarted,
+    said.OutputAudioBufferStopped,
+)
+"""What a server says because it has heard somebody; a greeting proves nothing."""
+
 
 class Agent:
     """One device's decisions. Call :meth:`start` once, then :meth:`handle` and :meth:`tick`.
@@ -257,7 +265,7 @@ class Agent:
         fault = fault_in(event)
         if fault is None:
             replies = self._say(self._dialogue.server_said(event, now))
-            self._note_what_is_heard(now)
+            self._note_what_is_heard(event, now)
             return replies
         session_id = self._link.session_id
         closing = self._link.trouble(fault, now)
@@ -473,9 +481,9 @@ class Agent:
             return Gate.OPEN
         return Gate.HOLDING if self._link.is_coming else Gate.CLOSED
 
-    def _note_what_is_heard(self, now: float) -> None:
-        """A server that speaks while it is nobody's turn but its own has heard all that was said before."""
-        if self._dialogue.turn in (Turn.NOBODY, Turn.AGENT):
+    def _note_what_is_heard(self, event: said.ServerEvent, now: float) -> None:
+        """A server that answers, at nobody's turn but its own, has heard all that was said before."""
+        if isinstance(event, PROOFS_OF_HEARING) and self._dialogue.turn in (Turn.NOBODY, Turn.AGENT):
             self._unheard_since = now - UNNOTICED_S
 
     def _say(self, replies: Iterable[Reply]) -> list[Command]:
