@@ -45,7 +45,7 @@ def endpoint(*settings: str) -> str:
     return "endpoints: [{name: a, profile: custom, url: 'https://a.example', " + ", ".join(settings) + "}]"
 
 
-MODE = "expected always-on or button"
+MODE = "expected always-on, button or wake-word"
 
 WRONG: dict[str, Wrong] = {
     "no file": Wrong(None, r"CONFIG: .*[Nn]o such file.*"),
@@ -460,6 +460,7 @@ def impatient(url: str) -> Iterator[Daemon]:
         "name": "refuser",
         "profile": "local",
         "url": url,
+        "transport": "webrtc",
         "deadlines": {"http_s": 0.5, "connect_s": 1},
     }
     button = {"gpio": {"factory": "mock"}, "buttons": [{"name": "talk", "pin": 17}]}

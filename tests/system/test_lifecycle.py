@@ -213,7 +213,7 @@ def refused_reload_changes_nothing(daemon: Daemon) -> None:
     daemon.reload()
     line = daemon.process.wait_for_line("reload refused, the old configuration stays")
     assert "error" in line
-    daemon.process.wait_for_line(f"{daemon.config_path}:1:7: mode: expected always-on or button")
+    daemon.process.wait_for_line(f"{daemon.config_path}:1:7: mode: expected always-on, button or wake-word")
     assert daemon.seen.states(mark) == []
     assert daemon.process.exit_code is None
 
