@@ -206,7 +206,8 @@ class Dialogue:
         is_retry = self._request.response_done()
         if response.status == "completed" and self.turn is Turn.NOBODY:
             self.unanswered_turns = 0  # an answer without sound is one, too
-        if not goes_on and not is_retry:
+        is_asked = self._request.is_outstanding and not is_retry
+        if is_asked or not (goes_on or is_retry):
             return [*answers]
         if not is_retry:
             self._request.sent()

@@ -49,6 +49,11 @@ class Request:
     def __init__(self) -> None:
         self.state = RequestState.NONE
 
+    @property
+    def is_outstanding(self) -> bool:
+        """Whether the server has been asked and has not begun or refused: to ask again would cost twice."""
+        return self.state in (RequestState.SENT, RequestState.RETRIED)
+
     def sent(self) -> None:
         """``response.create`` was sent."""
         self._set_state(RequestState.SENT)

@@ -9,6 +9,8 @@ from edge_agent.core.commands import FlushPlayout, MeasureEcho, Tell
 from edge_agent.core.notices import Notice
 from edge_agent.core.own_voice import ECHO_LAG_S, MEASURED_AFTER_S
 from edge_agent.core.settings import Duplex, Mode
+from edge_agent.protocol import client_events as ask
+from edge_agent.protocol.objects import Item
 from tests.core.scenes import (
     Scene,
     cleared,
@@ -195,3 +197,12 @@ def test_the_breaker_outlives_a_session() -> None:
     scene.down().until(scene.now + 1.0).up()
     hearing_itself(scene)
     assert len(scene.told(Notice.HEARS_ITSELF)) == 1
+
+
+def test_an_answer_that_is_asked_for_already_is_not_asked_for_again() -> None:
+    scene = connected()
+    calls = (Item(type="function_call", call_id="call_1", name="a"),)
+    scene.hear(created("resp_1"), created("resp_2"), done("resp_1", output=calls))
+    assert [type(event) for event in scene.take_sent()].count(ask.ResponseCreate) == 1
+    scene.hear(done("resp_2", output=(Item(type="function_call", call_id="call_2", name="a"),)))
+    assert [type(event) for event in scene.take_sent()] == [ask.ConversationItemCreate]

@@ -64,3 +64,16 @@ def test_a_move_that_the_table_does_not_hold_is_a_bug() -> None:
 
 def test_every_state_has_a_row() -> None:
     assert set(TRANSITIONS) == set(RequestState)
+
+
+def test_a_request_is_outstanding_until_it_is_begun_or_refused() -> None:
+    request = Request()
+    assert not request.is_outstanding
+    request.sent()
+    assert request.is_outstanding
+    request.refused()
+    assert not request.is_outstanding
+    assert request.response_done()
+    assert request.is_outstanding
+    request.settled()
+    assert not request.is_outstanding
