@@ -20,6 +20,10 @@ LONG_WAIT_S = 60.0
 """For what takes half a minute by design."""
 
 
+PATIENT = {"conversation": {"answer_limit_s": 60}}
+"""Nothing is asked here: a server that is slow to make its speech, on a busy machine, owes nothing."""
+
+
 @dataclass(frozen=True)
 class Case:
     """One way to do harm. ``limits``: what the figures may be at most, in seconds, or how often."""
@@ -27,13 +31,13 @@ class Case:
     harm: Callable[[Place], Figures]
     limits: Figures
     servers: int = 1
-    countings: int = 8
+    countings: int = 5
     """How often the server counts to ten at the beginning: 2.5 s each."""
 
 
 def run(case: Case) -> Figures:
     """Set a conversation up, do the harm, and return the figures."""
-    with place(servers=case.servers) as there:
+    with place(PATIENT, servers=case.servers) as there:
         there.daemon.seen.wait_for_state("ready")
         speak(there, COUNTING * case.countings)
         before = there.sessions_made()
@@ -48,7 +52,7 @@ def speak(there: Place, text: str = "here I am again") -> float:
     until(lambda: there.server.open_calls(), "a call")
     asked_at = time.monotonic()
     there.server.say(text)
-    return there.ear.wait_for_sound(asked_at)
+    return there.ear.wait_for_sound(asked_at, LONG_WAIT_S)
 
 
 def crash(there: Place) -> Figures:
@@ -160,7 +164,7 @@ CASES: dict[str, Case] = {
     "server frozen": Case(freeze, {"suspected": 5, "replaced": 8, "speaking": 12, "new sessions": 1}, 2),
     "clean close": Case(close, {"speaking": 3, "new sessions": 1}),
     "outage of 3 s": Case(outage(3.0), {"sound": 0.5, "new sessions": 0}),
-    "outage of 10 s": Case(outage(10.0), {"sound": 0.5, "new sessions": 0}),
+    "outage of 10 s": Case(outage(10.0), {"sound": 0.5, "new sessions": 0}, countings=10),
     "outage of 20 s": Case(outage(20.0), {"sound": 0.5, "new sessions": 0}, countings=16),
     "outage of 40 s": Case(long_outage, {"ready": 5, "new sessions": 1}),
     "unplugged for 40 s": Case(unplugged, {"ready": 5, "new sessions": 1}),
