@@ -24,8 +24,14 @@ class LocalServer:
         self.url = process.wait_for_line("listening on ").removeprefix("listening on ")
 
     def endpoint(self, deadlines: Mapping[str, float] | None = None) -> dict[str, Any]:
-        """The entry of a configuration that leads here, with that much patience."""
-        return {"name": "local", "profile": "local", "url": self.url, "deadlines": dict(deadlines or {})}
+        """The entry of a configuration that leads here by WebRTC, with that much patience."""
+        return {
+            "name": "local",
+            "profile": "local",
+            "url": self.url,
+            "transport": "webrtc",
+            "deadlines": dict(deadlines or {}),
+        }
 
     def play(self, *faults: Fault) -> None:
         """Misbehave like this from now on, and no longer as before."""
