@@ -481,9 +481,17 @@ def test_it_calls_until_a_restarting_server_is_back(pair: Pair) -> None:
     )
 
 
-@pytest.mark.parametrize("announced", [True, False], ids=["announced", "unannounced"])
-def test_it_renews_a_session_that_expires(pair: Pair, announced: bool) -> None:
-    pair.begin({"fault": "expire", "after_s": 2, "announced": announced, "times": 1})
+def test_a_session_whose_end_is_announced_is_renewed_before_anybody_notices(pair: Pair) -> None:
+    pair.begin({"fault": "expire", "after_s": 10, "announced": True, "times": 1})
+    pair.seen.wait_for_notice("session_renewed")
+    pair.converses()
+    assert "reconnecting" not in pair.states
+    assert pair.calls_made() == 2
+    pair.complains_of()
+
+
+def test_it_follows_a_session_that_expires_unannounced(pair: Pair) -> None:
+    pair.begin({"fault": "expire", "after_s": 2, "announced": False, "times": 1})
     pair.seen.wait_for_state("reconnecting")
     pair.converses()
     assert pair.states[:4] == ["connecting", "ready", "reconnecting", "ready"]
