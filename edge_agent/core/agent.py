@@ -19,7 +19,6 @@ from edge_agent.core.commands import (
     MeasureEcho,
     Send,
     SetCapture,
-    SetUplink,
     SetVolume,
     StepVolume,
     Tell,
@@ -27,6 +26,7 @@ from edge_agent.core.commands import (
 from edge_agent.core.dialogue import Dialogue, Reply
 from edge_agent.core.failover import Failover
 from edge_agent.core.faults import Fault, FaultKind, fault_in, is_benign
+from edge_agent.core.gate import MicrophoneGate
 from edge_agent.core.history import History
 from edge_agent.core.ledger import Ledger
 from edge_agent.core.link import UNANSWERED_LIMIT, Link, Unwanted
@@ -40,22 +40,6 @@ from edge_agent.core.volume import STEP_PERCENT
 from edge_agent.core.ways import NETWORK_TROUBLES, Ways
 from edge_agent.protocol import client_events as ask
 from edge_agent.protocol import server_events as said
-
-UNNOTICED_S = 0.7
-"""So late a server may notice that somebody speaks: its detection takes some tenths of a second, the way
-there and back some more. A session that takes over hears so much of what was said before."""
-
-LONG_UNNOTICED_S = 3.0
-"""The same for a server that is slow: silence is not told again, so more costs nothing. In a room that is
-never silent the next answer may be so much later."""
-
-PROOFS_OF_HEARING = (
-    said.ResponseCreated,
-    said.ResponseDone,
-    said.OutputAudioBufferStarted,
-    said.OutputAudioBufferStopped,
-)
-"""What a server says because it has heard somebody; a greeting proves nothing."""
 
 
 class Agent:
@@ -80,9 +64,7 @@ class Agent:
         self._is_muted = False
         self._history = History(settings.memory_turns, settings.memory_chars)
         self._sounding_since: float | None = None
-        self._gate: Gate | None = None
-        self._unheard_since = 0.0
-        self._is_catching_up = False
+        self._gate = MicrophoneGate()
         self._doubted_epoch = 0
         self._explained: AgentState | None = None
         self._cause = "start"
@@ -107,7 +89,7 @@ class Agent:
 
     def start(self, now: float) -> list[Command]:
         """Open the link, if a session is wanted."""
-        self._unheard_since = now
+        self._gate.begin(now)
         told = self._mind_the_budget(now)
         self._link.want(self._unwanted, now)
         return [*told, *self._settled(self._because("start", self._link.start(now)), now)]
@@ -155,7 +137,7 @@ class Agent:
                 self._dialogue.sound_ended(now)
                 return []
             case happened.MicrophoneCaughtUp():
-                self._is_catching_up = False
+                self._gate.caught_up()
                 return []
             case happened.EchoMeasured(likeness=likeness):
                 return self._say(self._dialogue.echo_measured(likeness, now))
@@ -194,7 +176,7 @@ class Agent:
 
     def _take_over(self, now: float) -> list[Command]:
         """Begin to talk on the session that has just become the current one."""
-        held = self._hold(self._unheard_since)
+        held = self._gate.hold(self._wanted_gate)
         prepared = self._say([*self._dialogue.session_opened(self._turns, now), *self._remembered()])
         return [*held, *prepared, HandOver(self._link.epoch), *self._tell_of_way(now)]
 
@@ -265,7 +247,8 @@ class Agent:
         fault = fault_in(event)
         if fault is None:
             replies = self._say(self._dialogue.server_said(event, now))
-            self._note_what_is_heard(event, now)
+            if self._dialogue.turn in (Turn.NOBODY, Turn.AGENT):
+                self._gate.see(event, now)
             return replies
         session_id = self._link.session_id
         closing = self._link.trouble(fault, now)
@@ -307,7 +290,7 @@ class Agent:
 
     def _wake(self, since: float, now: float) -> list[Command]:
         """Listen to the room from now on, and to what was said ``since``; connect at once."""
-        self._unheard_since = since
+        self._gate.begin(since)
         return [*self._follow_wishes(now), *self._link.wake(now), *self._vigil.awake_sounds]
 
     def _edge(self, name: str, pressed: bool, now: float) -> list[Command]:
@@ -396,8 +379,9 @@ class Agent:
         """Add what follows from the facts whatever has happened."""
         attended = [*commands, *self._because("quiet", self._attend(now))]
         followed = [*attended, *self._because("budget", self._mind_the_budget(now))]
-        settled = self._with_gate([*followed, *self._because("renewal", self._renew(now))])
-        self._dialogue.set_late(self._is_catching_up or not self._link.is_up, now)
+        renewed = [*followed, *self._because("renewal", self._renew(now))]
+        settled = self._gate.around(renewed, self._wanted_gate)
+        self._dialogue.set_late(self._gate.is_catching_up or not self._link.is_up, now)
         return self._spending.paid(settled, now)
 
     def _mind_the_budget(self, now: float) -> list[Command]:
@@ -445,31 +429,12 @@ class Agent:
             may_open = self._spending.may_open(self._link.way.endpoint, now)
             return self._link.renew(now, is_idle=is_idle) if may_open else []
         former_id = self._link.session_id
-        held = self._hold(max(now - LONG_UNNOTICED_S, self._unheard_since))
+        held = self._gate.hold_for_successor(self._wanted_gate, now)
         handed_over = self._link.hand_over(now)
         self._history.session_ended(heard_s=None, is_unanswered=False)
         prepared = self._say([*self._dialogue.session_renewed(self._turns), *self._remembered()])
         told = reports.session_renewed(self._link.session_id, former_id)
         return [*held, *prepared, *handed_over, told, *self._tell_of_way(now)]
-
-    def _hold(self, since: float) -> list[Command]:
-        """Keep what the microphone hears for the session that takes over; that is to hear all ``since``."""
-        self._unheard_since = since
-        if self._gate is not Gate.OPEN or self._wanted_gate is not Gate.OPEN:
-            return []
-        self._gate = Gate.HOLDING
-        return [SetUplink(Gate.HOLDING)]
-
-    def _with_gate(self, commands: list[Command]) -> list[Command]:
-        """Add the microphone gate's new position, if it has one: it closes before all else and opens last."""
-        gate, former = self._wanted_gate, self._gate
-        if gate is former:
-            return commands
-        self._gate = gate
-        self._is_catching_up = gate is Gate.OPEN and former is Gate.HOLDING
-        if gate is Gate.OPEN:
-            return [*commands, SetUplink(gate, self._unheard_since if self._is_catching_up else None)]
-        return [SetUplink(gate), *commands]
 
     @property
     def _wanted_gate(self) -> Gate:
@@ -480,11 +445,6 @@ class Agent:
         if self._link.is_up:
             return Gate.OPEN
         return Gate.HOLDING if self._link.is_coming else Gate.CLOSED
-
-    def _note_what_is_heard(self, event: said.ServerEvent, now: float) -> None:
-        """A server that answers, at nobody's turn but its own, has heard all that was said before."""
-        if isinstance(event, PROOFS_OF_HEARING) and self._dialogue.turn in (Turn.NOBODY, Turn.AGENT):
-            self._unheard_since = now - UNNOTICED_S
 
     def _say(self, replies: Iterable[Reply]) -> list[Command]:
         """Turn replies into commands; what was meant for a server is dropped when there is no session."""

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from edge_agent.core import events as happened
-from edge_agent.core.agent import LONG_UNNOTICED_S, UNNOTICED_S, Agent
+from edge_agent.core.agent import Agent
 from edge_agent.core.commands import (
     CloseLink,
     FlushPlayout,
@@ -22,6 +22,7 @@ from edge_agent.core.commands import (
     Tell,
 )
 from edge_agent.core.faults import Fault, FaultKind
+from edge_agent.core.gate import LONG_UNNOTICED_S, UNNOTICED_S
 from edge_agent.core.notices import Notice
 from edge_agent.core.policy import HEALTHY_AFTER_S, PARKED, WAKE_SPACING_S
 from edge_agent.core.settings import Action, AgentSettings, ButtonSettings, Duplex, Mode
