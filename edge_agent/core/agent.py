@@ -32,6 +32,7 @@ from edge_agent.core.ledger import Ledger
 from edge_agent.core.link import UNANSWERED_LIMIT, Link, Unwanted
 from edge_agent.core.policy import Trouble, backoff_delays
 from edge_agent.core.renewal import Renewal
+from edge_agent.core.runaway import Runaway
 from edge_agent.core.settings import AgentSettings, Mode, TurnTaking
 from edge_agent.core.spending import Spending
 from edge_agent.core.status import AgentState, Facts, LinkPhase, Status, Turn, state_of
@@ -59,6 +60,7 @@ class Agent:
         self._failover = Failover(settings.offers)
         self._dialogue = Dialogue(settings)
         self._vigil = Vigil(settings)
+        self._runaway = Runaway()
         self._buttons = Buttons(settings.buttons)
         self._lost_devices: set[happened.Device] = set()
         self._is_muted = False
@@ -83,7 +85,8 @@ class Agent:
 
     def next_deadline(self) -> float | None:
         """When :meth:`tick` must be called at the latest, or None."""
-        parts = (self._link, self._dialogue, self._history, self._vigil, self._buttons, self._spending)
+        talk = (self._dialogue, self._history, self._vigil, self._runaway)
+        parts = (self._link, *talk, self._buttons, self._spending)
         deadlines = [part.next_deadline() for part in parts]
         return min((at for at in deadlines if at is not None), default=None)
 
@@ -107,6 +110,7 @@ class Agent:
     def tick(self, now: float) -> list[Command]:
         """Apply whatever is due; afterwards :meth:`next_deadline` lies in the future."""
         self._history.tick(now)
+        self._runaway.tick(now)
         commands = [
             *self._spending.tick(now),
             *self._because("talk button", self._say(self._dialogue.finish_talk(now))),
@@ -247,6 +251,8 @@ class Agent:
         fault = fault_in(event)
         if fault is None:
             replies = self._say(self._dialogue.server_said(event, now))
+            if self._runaway.see(event, now):
+                replies.append(reports.TALKS_WITH_ITSELF)
             if self._dialogue.turn in (Turn.NOBODY, Turn.AGENT):
                 self._gate.see(event, now)
             return replies
@@ -285,6 +291,8 @@ class Agent:
 
     def _heard(self, event: happened.WakeWordHeard | happened.VoiceHeard, now: float) -> list[Command]:
         """The device itself has heard its word, or a voice."""
+        if isinstance(event, happened.WakeWordHeard):
+            self._runaway.somebody_is_here()
         since = self._vigil.hear(event, now)
         return [] if since is None else self._wake(since, now)
 
@@ -302,6 +310,7 @@ class Agent:
     def _pressed(self, now: float) -> list[Command]:
         """A finger is there, whatever it wants: wake, and try at once."""
         self._vigil.press(now)
+        self._runaway.somebody_is_here()
         return [*self._spending.touched(), *self._follow_wishes(now), *self._link.wake(now)]
 
     def _obey(self, intents: Iterable[Intent], now: float) -> list[Command]:
@@ -418,6 +427,8 @@ class Agent:
         """Why no session is wanted, or None."""
         if self._spending.forbids_session:
             return Unwanted.BUDGET
+        if self._runaway.is_stopped:
+            return Unwanted.RUNAWAY
         if self._vigil.wants_session:
             return None
         return Unwanted.NO_CONVERSATION if self._settings.mode is Mode.BUTTON else Unwanted.QUIET

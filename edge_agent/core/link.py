@@ -46,6 +46,7 @@ class Unwanted(enum.Enum):
     QUIET = "quiet"  # nobody has spoken for long
     NO_CONVERSATION = "no_conversation"  # button mode, and nobody has started one
     BUDGET = "budget"  # it may not cost more
+    RUNAWAY = "runaway"  # the agent talks with itself
 
 
 TRANSITIONS: dict[LinkState, dict[LinkState, str]] = {

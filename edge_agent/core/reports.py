@@ -210,6 +210,10 @@ FULL_DUPLEX_FAILS = Tell(
     Notice.HEARS_ITSELF,
     "it keeps interrupting itself, and full duplex is configured; set sound.duplex to auto or half",
 )
+TALKS_WITH_ITSELF = Tell(
+    Notice.TALKS_WITH_ITSELF,
+    "it answers its own words, again and again, and is silent for ten minutes; a button ends that",
+)
 FULL_DUPLEX_AGAIN = Tell(
     Notice.FULL_DUPLEX_AGAIN, "full duplex again, to see whether it still interrupts itself"
 )
@@ -231,11 +235,6 @@ def budget_is_spent(reason: str, until: str) -> Tell:
 
 
 BUDGET_AGAIN = Tell(Notice.BUDGET_AGAIN, "there is budget again")
-
-
-def talks_with_itself(reason: str, consequence: str) -> Tell:
-    """Answers follow each other without a person in between."""
-    return Tell(Notice.TALKS_WITH_ITSELF, f"it talks with itself ({reason}); {consequence}")
 
 
 MUTED = Tell(Notice.MUTED, "muted: the microphone device is closed")
