@@ -99,6 +99,7 @@ class Bookkeeper:
             self._write(self._newest, self._text)
         except OSError as error:
             self._failed(error)
+        self._kept.set()  # whoever waits for it waits no longer
 
     def _write(self, number: int, text: str) -> None:
         if self._path is None or not self._lock.acquire(timeout=FINISH_LIMIT_S + KEPT_LIMIT_S):
