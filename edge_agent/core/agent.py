@@ -251,7 +251,7 @@ class Agent:
         fault = fault_in(event)
         if fault is None:
             replies = self._say(self._dialogue.server_said(event, now))
-            if self._runaway.see(event, now):
+            if self._runaway.see(event, now, is_sounding=self._sounding_since is not None):
                 replies.append(reports.TALKS_WITH_ITSELF)
             if self._dialogue.turn in (Turn.NOBODY, Turn.AGENT):
                 self._gate.see(event, now)

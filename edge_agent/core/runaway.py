@@ -26,6 +26,7 @@ class Runaway:
         self._transcripts = Transcripts()
         self._answer = ""
         self._repeats = 0
+        self._barge_in_id = ""
         self._rests_until: float | None = None
 
     @property
@@ -47,12 +48,17 @@ class Runaway:
         self._repeats = 0
         self._rests_until = None
 
-    def see(self, event: said.ServerEvent, now: float) -> bool:
-        """Follow one event of the server; return whether it is to be silent from now on."""
+    def see(self, event: said.ServerEvent, now: float, *, is_sounding: bool) -> bool:
+        """Follow one event of the server; return whether it is to be silent from now on.
+
+        What begins while the loudspeaker is sounding is judged by own_voice, and counts neither way.
+        """
+        if isinstance(event, said.InputAudioBufferSpeechStarted) and is_sounding:
+            self._barge_in_id = event.item_id
         for line in self._transcripts.see(event):
             if line.role == "assistant":
                 self._answer = line.text
-            elif line.is_final:
+            elif line.is_final and line.item_id != self._barge_in_id:
                 self._repeats = self._repeats + 1 if repeats(line.text, self._answer) else 0
         if self._repeats < REPEATS_LIMIT or self.is_stopped:
             return False

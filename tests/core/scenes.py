@@ -24,6 +24,7 @@ from edge_agent.core.commands import (
     Tell,
 )
 from edge_agent.core.faults import Fault, FaultKind
+from edge_agent.core.limits import Costs
 from edge_agent.core.notices import Notice
 from edge_agent.core.settings import Action, AgentSettings, ButtonSettings, Mode, TurnTaking
 from edge_agent.protocol import client_events as ask
@@ -68,6 +69,9 @@ def settings(**changes: object) -> AgentSettings:
         "buttons": (TALK_BUTTON, MUTE_BUTTON),
         **changes,
     }
+    offers = changes.get("offers", ())
+    if isinstance(offers, tuple) and len(offers) > 1:
+        values.setdefault("costs", tuple(Costs(offer.name) for offer in offers))
     return AgentSettings(**values)  # type: ignore[arg-type]  # one dict holds fields of every type
 
 

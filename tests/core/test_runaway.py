@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge_agent.core.commands import CloseLink, OpenLink, Tell
 from edge_agent.core.notices import Notice
 from edge_agent.core.runaway import REPEATS_LIMIT, REST_S, Runaway
-from tests.core.scenes import Scene, says, wrote
+from tests.core.scenes import Scene, says, speech_started, wrote
 
 ANSWER = "The kitchen timer rings in five minutes."
 OTHER = "It will be sunny all day."
@@ -13,8 +13,8 @@ OTHER = "It will be sunny all day."
 
 def repeat(runaway: Runaway, heard: str, answer: str = ANSWER) -> bool:
     """The agent says something, and something is heard. Returns whether that was once too often."""
-    runaway.see(says(answer), 100.0)
-    return runaway.see(wrote(heard), 100.0)
+    runaway.see(says(answer), 100.0, is_sounding=True)
+    return runaway.see(wrote(heard), 100.0, is_sounding=False)
 
 
 def test_words_that_come_back_again_and_again_are_noticed_once() -> None:
@@ -29,6 +29,14 @@ def test_a_person_may_repeat_an_answer_now_and_then() -> None:
         assert not repeat(runaway, ANSWER)
         assert not repeat(runaway, ANSWER)
         assert not repeat(runaway, "And what will the weather be like?", OTHER)
+
+
+def test_what_interrupts_an_answer_is_for_others_to_judge() -> None:
+    runaway = Runaway()
+    for _ in range(2 * REPEATS_LIMIT):
+        runaway.see(says(ANSWER), 100.0, is_sounding=True)
+        runaway.see(speech_started(), 100.0, is_sounding=True)
+        assert not runaway.see(wrote(ANSWER), 101.0, is_sounding=False)
 
 
 def talk_with_itself(scene: Scene) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from edge_agent.core.liveness import DEAF_AFTER_S
 from tests.network.place import COUNTING, Place, place
 from tests.processes import DEADLINE_S
 from tests.system.local_server import until
@@ -33,12 +34,15 @@ class Case:
     servers: int = 1
     countings: int = 5
     """How often the server counts to ten at the beginning: 2.5 s each."""
+    quiet_s: float = 0.0
+    """How long nobody speaks before: in so long it shows whether a server tells the ends of its sounds."""
 
 
 def run(case: Case) -> Figures:
     """Set a conversation up, do the harm, and return the figures."""
     with place(PATIENT, servers=case.servers) as there:
         there.daemon.seen.wait_for_state("ready")
+        time.sleep(case.quiet_s)
         speak(there, COUNTING * case.countings)
         before = there.sessions_made()
         figures = case.harm(there)
@@ -169,7 +173,7 @@ CASES: dict[str, Case] = {
     "outage of 40 s": Case(long_outage, {"ready": 5, "new sessions": 1}),
     "unplugged for 40 s": Case(unplugged, {"ready": 5, "new sessions": 1}),
     "address changed": Case(move, {"ready": 6, "new sessions": 1}),
-    "media stops": Case(stop_media, {"speaking": 8, "new sessions": 1}),
+    "media stops": Case(stop_media, {"speaking": 8, "new sessions": 1}, quiet_s=DEAF_AFTER_S + 1.0),
     "empty payload": Case(empty_payload, {"sound": 0.5, "new sessions": 0}),
     "consent ignored": Case(ignore_consent, {"speaking": 8, "new sessions": 1}),
 }
