@@ -11,7 +11,6 @@ import time
 import wave
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 from tests.processes import Daemon, running_daemon
@@ -63,10 +62,14 @@ class Findings:
 
     @property
     def overlaps_s(self) -> list[float]:
-        """How long each session was open beside the one before, as the server saw it."""
+        """How long each session was open beside one that was open before, as the server saw it."""
         calls = [call for call in self.calls.values() if call["opened_at_s"] and call["ended_at_s"]]
         calls.sort(key=lambda call: call["opened_at_s"])
-        return [max(0.0, one["ended_at_s"] - other["opened_at_s"]) for one, other in pairwise(calls)]
+        overlaps_s = []
+        for at, call in enumerate(calls[1:], start=1):
+            ends_s = [min(former["ended_at_s"], call["ended_at_s"]) for former in calls[:at]]
+            overlaps_s.append(max(0.0, max(ends_s) - call["opened_at_s"]))
+        return overlaps_s
 
     @property
     def mistaken(self) -> list[tuple[str, str]]:
