@@ -94,15 +94,19 @@ def build_parser() -> argparse.ArgumentParser:
 # -- the commands' arguments -----------------------------------------------------------------------
 
 
-def _add_run(commands: Any) -> None:
-    parser = _new_parser(commands, "run", _run, "Run the voice agent until SIGTERM or Ctrl-C.", RUN_EPILOG)
+def _take_config(parser: argparse.ArgumentParser, which: str) -> None:
     parser.add_argument(
         "--config",
         type=Path,
         default=DEFAULT_CONFIG,
         metavar="FILE",
-        help="the configuration (default: %(default)s)",
+        help=f"{which} (default: %(default)s)",
     )
+
+
+def _add_run(commands: Any) -> None:
+    parser = _new_parser(commands, "run", _run, "Run the voice agent until SIGTERM or Ctrl-C.", RUN_EPILOG)
+    _take_config(parser, "the configuration")
     parser.add_argument(
         "--log-level",
         choices=("debug", "info", "warning", "error"),
@@ -295,13 +299,7 @@ examples:
 def _add_endpoints(commands: Any) -> None:
     summary = "Show the servers in their order: how each was last, and what it can do."
     parser = _new_parser(commands, "endpoints", _endpoints, summary, ENDPOINTS_EPILOG)
-    parser.add_argument(
-        "--config",
-        type=Path,
-        default=DEFAULT_CONFIG,
-        metavar="FILE",
-        help="the configuration that names them (default: %(default)s)",
-    )
+    _take_config(parser, "the configuration that names them")
     parser.add_argument("--probe", action="store_true", help="open a short session with each of them first")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -322,13 +320,7 @@ examples:
 def _add_stats(commands: Any) -> None:
     summary = "Show how the running agent's sound is: delay, losses, processor time."
     parser = _new_parser(commands, "stats", _stats, summary, STATS_EPILOG)
-    parser.add_argument(
-        "--config",
-        type=Path,
-        default=DEFAULT_CONFIG,
-        metavar="FILE",
-        help="the configuration that the agent runs with (default: %(default)s)",
-    )
+    _take_config(parser, "the configuration that the agent runs with")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 

@@ -12,9 +12,6 @@ from edge_agent.config.mistakes import INVALID, BadConfig, Mistake, Place
 from edge_agent.config.reader import Reader
 from edge_agent.config.schema import Config
 
-DEFAULT_PATH = Path("/etc/edge-agent/edge-agent.yaml")
-"""Where an installation keeps its configuration."""
-
 MAX_FILE_BYTES = 262_144
 """Largest file. The shipped one, with every comment, has a tenth of this."""
 

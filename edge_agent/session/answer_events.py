@@ -50,7 +50,6 @@ class AnswerEvents:
         self._hear = hear
         self._ask = ask
         self._stream: AnswerStream | None = None
-        self.deltas_received = 0
         self.deltas_empty = 0
 
     def play_on(self, stream: AnswerStream | None) -> None:
@@ -115,7 +114,6 @@ class AnswerEvents:
         self._hear(message)
 
     def _take_sound(self, event: ResponseOutputAudioDelta) -> None:
-        self.deltas_received += 1
         try:
             pcm = base64.b64decode(event.delta)
         except binascii.Error:

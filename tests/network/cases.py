@@ -110,21 +110,22 @@ def outage(lasts_s: float) -> Callable[[Place], Figures]:
 def long_outage(there: Place) -> Figures:
     """Lose every packet for 40 s: the session is over, and so is the speech."""
     there.wires.cut()
-    time.sleep(40.0)
-    mended, mark = time.monotonic(), there.daemon.seen.mark
-    there.wires.mend()
-    there.daemon.seen.wait_for_notice("session_opened", mark=mark)
-    return {"ready": time.monotonic() - mended}
+    return _is_back(there, there.wires.mend)
 
 
 def unplugged(there: Place) -> Figures:
     """Take the device's own link away for 40 s: the kernel tells both ends of that."""
     there.wires.unplug()
+    return _is_back(there, there.wires.plug_in)
+
+
+def _is_back(there: Place, mend: Callable[[], None]) -> Figures:
+    """Wait for 40 s, mend, and wait for the next session."""
     time.sleep(40.0)
-    plugged, mark = time.monotonic(), there.daemon.seen.mark
-    there.wires.plug_in()
+    mended, mark = time.monotonic(), there.daemon.seen.mark
+    mend()
     there.daemon.seen.wait_for_notice("session_opened", mark=mark)
-    return {"ready": time.monotonic() - plugged}
+    return {"ready": time.monotonic() - mended}
 
 
 def move(there: Place) -> Figures:
