@@ -47,7 +47,7 @@ async def test_what_is_saved_is_kept_and_read_again(tmp_path: Path) -> None:
     told: list[Tell] = []
     async with at_work(tmp_path, told) as keeper:
         keeper.ledger.book("a", Tally(micros=7))
-        keeper.save(keeper.ledger.text(0.0))
+        keeper.save(keeper.ledger.text(asyncio.get_running_loop().time()))
         await keeper.kept()
         assert spent(tmp_path) == 7
         assert (tmp_path / FILE_NAME).stat().st_mode & 0o077 == 0
@@ -62,7 +62,7 @@ async def test_the_last_of_many_is_kept_also_when_it_ends_at_once(tmp_path: Path
     async with at_work(tmp_path, told) as keeper:
         for _ in range(50):
             keeper.ledger.book("a", Tally(micros=1))
-            keeper.save(keeper.ledger.text(0.0))
+            keeper.save(keeper.ledger.text(asyncio.get_running_loop().time()))
             await asyncio.sleep(0)
     assert spent(tmp_path) == 50
 
@@ -86,7 +86,7 @@ async def test_a_disk_that_takes_nothing_is_told_once_and_silences_nobody(tmp_pa
     told: list[Tell] = []
     async with at_work(tmp_path, told) as keeper:
         for _ in range(3):
-            keeper.save(keeper.ledger.text(0.0))
+            keeper.save(keeper.ledger.text(asyncio.get_running_loop().time()))
             await keeper.kept()
     assert [it.notice for it in told] == [Notice.LEDGER_NOT_KEPT]
     assert "Is a directory" in told[0].text
@@ -96,7 +96,7 @@ async def test_without_a_folder_there_are_books_for_this_run() -> None:
     told: list[Tell] = []
     async with at_work(None, told) as keeper:
         keeper.ledger.book("a", Tally(micros=7))
-        keeper.save(keeper.ledger.text(0.0))
+        keeper.save(keeper.ledger.text(asyncio.get_running_loop().time()))
         await keeper.kept()
     assert told == []
 
