@@ -9,7 +9,8 @@ from __future__ import annotations
 import random
 import time
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,20 @@ from tests.system.local_server import LocalServer, local_server
 SESSION_S = 10
 RENEWED_AFTER_PERCENT = 30
 """From 3 s on: a turn takes about five, and has to end before the session does."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A server, and the configuration by which sessions with it soon end."""
+
+    server: Callable[[], AbstractContextManager[LocalServer]]
+    config: Mapping[str, Any]
+
+
+EMBEDDED = Bench(
+    lambda: local_server("--max-session-s", str(SESSION_S)),
+    {"renewal": {"after_percent": RENEWED_AFTER_PERCENT}},
+)
 
 QUESTIONS = (
     "what is seven plus five",
@@ -63,13 +78,7 @@ class Findings:
     @property
     def overlaps_s(self) -> list[float]:
         """How long each session was open beside one that was open before, as the server saw it."""
-        calls = [call for call in self.calls.values() if call["opened_at_s"] and call["ended_at_s"]]
-        calls.sort(key=lambda call: call["opened_at_s"])
-        overlaps_s = []
-        for at, call in enumerate(calls[1:], start=1):
-            ends_s = [min(former["ended_at_s"], call["ended_at_s"]) for former in calls[:at]]
-            overlaps_s.append(max(0.0, max(ends_s) - call["opened_at_s"]))
-        return overlaps_s
+        return overlaps_s(self.calls.values())
 
     @property
     def mistaken(self) -> list[tuple[str, str]]:
@@ -86,15 +95,26 @@ class Findings:
         return [(before, answer) for before, answer in told if f"You said: {before}." != answer]
 
 
-def converse(goes_on: Callable[[Findings], bool]) -> Findings:
+def overlaps_s(every_call: Iterable[Mapping[str, Any]]) -> list[float]:
+    """How long each call but the first was open beside one that was open before, as the server saw it."""
+    calls = [call for call in every_call if call["opened_at_s"] and call["ended_at_s"]]
+    calls.sort(key=lambda call: call["opened_at_s"])
+    found = []
+    for at, call in enumerate(calls[1:], start=1):
+        ends_s = [min(former["ended_at_s"], call["ended_at_s"]) for former in calls[:at]]
+        found.append(max(0.0, max(ends_s) - call["opened_at_s"]))
+    return found
+
+
+def converse(goes_on: Callable[[Findings], bool], bench: Bench = EMBEDDED) -> Findings:
     """Talk as long as ``goes_on`` says, and return what came of it."""
     found = Findings()
-    with local_server("--max-session-s", str(SESSION_S)) as server:
+    with bench.server() as server:
         config = {
             "endpoints": [server.endpoint()],
             "session": {"transcription": {"model": "local"}},
-            "renewal": {"after_percent": RENEWED_AFTER_PERCENT},
             "sound": {"duplex": "full"},
+            **bench.config,
         }
         with running_daemon(config) as daemon:
             daemon.seen.wait_for_state("ready")

@@ -1,6 +1,7 @@
 """Half an hour over sessions of ten seconds, by hand: ``python -m tests.system.soak --minutes 30``.
 
-Prints what was found, and exits with 1 if a turn was lost, doubled, unanswered or forgotten.
+``--server foreign`` talks with speech-to-speech, whose sessions end when we say so. Prints what was found,
+and exits with 1 if a turn was lost, doubled, unanswered or forgotten.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ import statistics
 import sys
 import time
 
-from tests.system.renewals import Findings, converse
+from tests.interop.foreign import RENEWED
+from tests.system.renewals import EMBEDDED, Findings, converse
+
+BENCHES = {"embedded": EMBEDDED, "foreign": RENEWED}
 
 LIMIT_S = 3.0
 """So long two sessions may be open beside each other: each costs."""
@@ -20,7 +24,9 @@ def main() -> int:
     """Talk, and tell."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
-    end = time.monotonic() + 60 * parser.parse_args().minutes
+    parser.add_argument("--server", choices=BENCHES, default="embedded")
+    wished = parser.parse_args()
+    end = time.monotonic() + 60 * wished.minutes
     shown = 0
 
     def goes_on(found: Findings) -> bool:
@@ -30,7 +36,7 @@ def main() -> int:
             _say(f"{shown} turns, {len(found.calls)} sessions, unanswered: {found.unanswered}")
         return bool(time.monotonic() < end)
 
-    found = converse(goes_on)
+    found = converse(goes_on, BENCHES[wished.server])
     _tell(found)
     return 1 if found.unanswered or found.mistaken or found.forgotten else 0
 
