@@ -169,8 +169,8 @@ class Agent:
                 return self._say([ask.RawEvent(payload=payload)] if self._settings.raw_events else [])
 
     def _link_up(self, up: happened.LinkUp, now: float) -> list[Command]:
-        if self._link.is_successor(up.epoch) and not self._link.has_ready_successor:
-            self._link.successor_up(up.session_id, up.lifetime_s, now)
+        if self._link.successor.has(up.epoch) and not self._link.successor.is_ready:
+            self._link.successor.up(up.session_id, up.lifetime_s, now)
             return []
         if not self._link.is_opening(up.epoch):
             return []
@@ -207,7 +207,7 @@ class Agent:
         return self._settings.turn_taking[self._link.way.endpoint]
 
     def _link_down(self, epoch: int, fault: Fault, now: float) -> list[Command]:
-        if self._link.is_successor(epoch):
+        if self._link.successor.has(epoch):
             return [self._no_successor(fault, now)]
         if not self._link.is_current(epoch):
             return []
@@ -215,8 +215,8 @@ class Agent:
         return [*self._link.down(fault, now), *self._without_session(fault, session_id, now)]
 
     def _no_successor(self, fault: Fault, now: float) -> Tell:
-        way = self._link.successor_way
-        retry_in_s = self._link.successor_down(fault, now)
+        way = self._link.successor.way
+        retry_in_s = self._link.successor.down(fault, now)
         if way is None or way == self._link.way:
             return reports.no_successor(fault, retry_in_s)
         return reports.no_way_back(self._settings.offers[way.endpoint].name, fault, retry_in_s)
@@ -246,7 +246,7 @@ class Agent:
 
     def _server_said(self, event: said.ServerEvent, now: float) -> list[Command]:
         if isinstance(event, said.ResponseDone) and event.response.usage is not None:
-            self._link.saw_context(event.response.usage.input_tokens, now)
+            self._link.successor.saw_context(event.response.usage.input_tokens, now)
         self._history.see(event, now)
         fault = fault_in(event)
         if fault is None:
@@ -436,7 +436,7 @@ class Agent:
     def _renew(self, now: float) -> list[Command]:
         """Open a successor of the session, or let it take over, if this is a moment for it."""
         is_idle = self._dialogue.is_idle and self._history.is_settled
-        if not (is_idle and self._link.has_ready_successor):
+        if not (is_idle and self._link.successor.is_ready):
             may_open = self._spending.may_open(self._link.way.endpoint, now)
             return self._link.renew(now, is_idle=is_idle) if may_open else []
         former_id = self._link.session_id

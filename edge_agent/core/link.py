@@ -2,20 +2,21 @@
 
 It knows neither HTTP nor WebRTC. It numbers sessions (epochs), turns faults into waiting times and opens the
 next session when the time has come. Beside the session that is open there may be its successor, which takes
-over when the agent says so; :mod:`~edge_agent.core.renewal` knows when one is wanted.
+over when the agent says so: :mod:`~edge_agent.core.successor`.
 """
 
 from __future__ import annotations
 
 import enum
+import itertools
 import math
-from dataclasses import dataclass
 
 from edge_agent.core.commands import CloseLink, Command, HandOver, OpenLink
 from edge_agent.core.faults import Fault, Reaction
 from edge_agent.core.policy import WAKE_SPACING_S, Trouble, rule_for
 from edge_agent.core.renewal import Renewal
 from edge_agent.core.status import LinkPhase
+from edge_agent.core.successor import Heir, Successor
 from edge_agent.core.ways import FIRST_WAY, Way, Ways
 from edge_agent.errors import IllegalTransition
 
@@ -95,17 +96,6 @@ _WAITS = (LinkState.WAITING, LinkState.PARKED)
 _HAS_SESSION = (LinkState.CONNECTING, LinkState.UP)
 
 
-@dataclass(slots=True)
-class _Successor:
-    """The session that is to follow; ``session_id`` and what is below are known once it is up."""
-
-    epoch: int
-    way: Way
-    session_id: str = ""
-    lifetime_s: float | None = None
-    up_at: float | None = None
-
-
 class Link:
     """Decides when a session is opened and what an ended one means.
 
@@ -129,13 +119,12 @@ class Link:
         self.unwanted: Unwanted | None = None
         """Why no session is wanted, or None."""
         self._ways = ways
-        self._renewal = renewal
-        self._successor: _Successor | None = None
-        self._newest_epoch = 0
+        self._epochs = itertools.count(1)
+        self.successor = Successor(ways, renewal, self._epochs)
+        """What follows the session that is open."""
         self._was_up = False
         self._retry_at = 0.0
         self._last_attempt_at = -math.inf
-        self._looked_at = -math.inf
         self._transients: list[float] = []
 
     @property
@@ -171,30 +160,11 @@ class Link:
         """Whether ``epoch`` is the session that is being opened."""
         return epoch == self.epoch and self.state is LinkState.CONNECTING
 
-    def is_successor(self, epoch: int) -> bool:
-        """Whether ``epoch`` is to follow the current session."""
-        return self._successor is not None and self._successor.epoch == epoch
-
-    @property
-    def successor_way(self) -> Way | None:
-        """By which way the session that is to follow is opened, or None if there is none."""
-        return None if self._successor is None else self._successor.way
-
-    @property
-    def has_ready_successor(self) -> bool:
-        """Whether :meth:`hand_over` has somebody to hand over to."""
-        return self._successor is not None and self._successor.up_at is not None
-
     def next_deadline(self) -> float | None:
         """When :meth:`tick` has something to do, or None."""
         if self.state in _WAITS:
             return self._retry_at
-        if not self.is_up:
-            return None
-        better_at = self._ways.better_at(self.way, self._looked_at)
-        is_to_come = better_at is not None and better_at > self._looked_at
-        deadlines = (self._renewal.next_deadline(), better_at if is_to_come else None)
-        return min((at for at in deadlines if at is not None), default=None)
+        return self.successor.next_deadline() if self.is_up else None
 
     def start(self, now: float) -> list[Command]:
         """Open the first session, if one is wanted."""
@@ -226,7 +196,7 @@ class Link:
     def tick(self, now: float) -> list[Command]:
         """Open the next session if its time has come; give up a successor that has waited too long."""
         if self.is_up:
-            return self._give_up_successor(now) if self._renewal.tick(now) else []
+            return self.successor.tick(now)
         return self._try(now) if self.state in _WAITS and now >= self._retry_at else []
 
     def wake(self, now: float) -> list[Command]:
@@ -268,11 +238,11 @@ class Link:
         self._ways.failed(self.way, fault, now)
         self.fault = fault
         self.session_id = ""
-        close = self._close_successor(now) if self._concerns_successor(fault) else []
-        if self._successor is not None:
-            self._promote(self._successor, now)
+        close = self.successor.close(now) if self.successor.is_concerned_by(fault) else []
+        if (heir := self.successor.take()) is not None:
+            self._promote(heir, now)
             return []
-        self._renewal.forget()
+        self.successor.forget()
         self._wait_for(*self._ways.next(now))
         return close
 
@@ -292,100 +262,29 @@ class Link:
 
     # -- its successor -----------------------------------------------------------------------------
 
-    def saw_context(self, input_tokens: int, now: float) -> None:
-        """A response of the current session was billed for so many tokens of input."""
-        self._renewal.saw_context(input_tokens, now)
-
     def renew(self, now: float, *, is_idle: bool) -> list[Command]:
-        """Open a successor if one is wanted at this moment, idle or not: in time, or by a better way."""
-        self._looked_at = now
-        if not self.is_up or self._renewal.has_successor:
-            return []
-        better = self._ways.better_than(self.way, now) if is_idle else None
-        if better is None and not self._renewal.is_wanted(is_idle=is_idle):
-            return []
-        way = better or self.way
-        allowed_at = self._ways.allowed_at(way, planned=better is None)
-        if allowed_at > now:
-            self._renewal.hold_back(allowed_at)
-            return []
-        self._renewal.opening()
-        self._ways.opening(way, now, planned=better is None)
-        self._newest_epoch += 1
-        self._successor = _Successor(self._newest_epoch, way)
-        return [OpenLink(self._newest_epoch, way)]
-
-    def successor_up(self, session_id: str, lifetime_s: float | None, now: float) -> None:
-        """The successor can take over."""
-        assert self._successor is not None
-        self._renewal.ready(now)
-        self._ways.opened(self._successor.way, now)
-        self._successor.session_id, self._successor.lifetime_s = session_id, lifetime_s
-        self._successor.up_at = now
-
-    def successor_down(self, fault: Fault, now: float) -> float:
-        """The successor failed or ended; return in how many seconds another one is tried at the earliest.
-
-        The current session goes on. What only a person can mend it will meet itself.
-        """
-        assert self._successor is not None
-        way, self._successor = self._successor.way, None
-        self._ways.failed(way, fault, now, beside=self.way)
-        rule = rule_for(fault)
-        if way == self.way:
-            is_parked = rule.reaction is Reaction.STOP_AND_TELL
-            least_s = (
-                rule.delay.wait_s(1, 0.0, fault.retry_after_s) if is_parked or rule.delay.least_s else 0.0
-            )
-            return self._renewal.failed(least_s, now)
-        self._renewal.given_up(now)
-        return max(0.0, (self._ways.better_at(self.way, now) or now) - now)
+        """Open a successor if one is wanted at this moment, idle or not."""
+        return self.successor.open(now, is_idle=is_idle) if self.is_up else []
 
     def hand_over(self, now: float) -> list[Command]:
         """Let the successor take over, and hang up the session that it follows."""
-        assert self._successor is not None
-        former, former_way, successor = self.epoch, self.way, self._successor
-        self._promote(successor, now)
+        former, former_way, heir = self.epoch, self.way, self.successor.take()
+        assert heir is not None
+        self._promote(heir, now)
         if former_way.endpoint != self.way.endpoint:
             self._ways.closed(former_way, now)
-        return [HandOver(successor.epoch), CloseLink(former)]
+        return [HandOver(heir.epoch), CloseLink(former)]
 
-    def _promote(self, successor: _Successor, now: float) -> None:
-        """Make the successor the current session, or attempt."""
-        self._successor = None
-        self.epoch, self.way = successor.epoch, successor.way
-        if successor.up_at is None:
-            self._renewal.forget()
+    def _promote(self, heir: Heir, now: float) -> None:
+        """Make the heir the current session, or attempt."""
+        self.epoch, self.way = heir.epoch, heir.way
+        if heir.up_at is None:
+            self.successor.forget()
             self._set_state(LinkState.CONNECTING)
             self.attempts = 1
             self._last_attempt_at = now
         else:
-            left_s = successor.lifetime_s
-            self._begin(
-                successor.session_id, None if left_s is None else left_s - (now - successor.up_at), now
-            )
-
-    def _give_up_successor(self, now: float) -> list[Command]:
-        if self._successor is not None and self._successor.way != self.way:
-            self._ways.put_off(self._successor.way, now)
-        close = self._close_successor(now)
-        self._renewal.given_up(now)
-        return close
-
-    def _close_successor(self, now: float) -> list[Command]:
-        successor, self._successor = self._successor, None
-        if successor is None:
-            return []
-        if successor.way.endpoint != self.way.endpoint:
-            self._ways.closed(successor.way, now)
-        return [CloseLink(successor.epoch)]
-
-    def _concerns_successor(self, fault: Fault) -> bool:
-        """Whether the successor is at the endpoint that only a person can mend."""
-        is_beyond_us = rule_for(fault).reaction is Reaction.STOP_AND_TELL
-        return (
-            is_beyond_us and self._successor is not None and self._successor.way.endpoint == self.way.endpoint
-        )
+            self._begin(heir.session_id, heir.left_s(now), now)
 
     # -- sleep and waiting -------------------------------------------------------------------------
 
@@ -400,8 +299,8 @@ class Link:
         if self.state in _HAS_SESSION:
             current.append(CloseLink(self.epoch))
             self._ways.closed(self.way, now)
-        successor = self._close_successor(now)
-        self._renewal.forget()
+        successor = self.successor.close(now)
+        self.successor.forget()
         self.session_id = ""
         return [*current, *successor]
 
@@ -416,7 +315,7 @@ class Link:
         self.attempts = 0
         self._was_up = True
         self._transients.clear()
-        self._renewal.begin(lifetime_s, now)
+        self.successor.follow(self.way, lifetime_s, now)
 
     def _try(self, now: float, *, planned: bool = False) -> list[Command]:
         """Open a session by the best way, or wait until one may be opened."""
@@ -427,8 +326,7 @@ class Link:
         self._set_state(LinkState.CONNECTING)
         self._ways.opening(way, now, planned=planned)
         self.way = way
-        self._newest_epoch += 1
-        self.epoch = self._newest_epoch
+        self.epoch = next(self._epochs)
         self.attempts += 1
         self._last_attempt_at = now
         return [OpenLink(self.epoch, way)]

@@ -1,8 +1,8 @@
 """When a session that works is to be followed by another, and how far its successor is.
 
 A session ends at a time that is known. Before that a successor is opened beside it, at a moment when nobody
-waits for anything, and takes over at such a moment. This module knows times and moments; who opens, hangs up
-and hands over is :mod:`edge_agent.core.link`.
+waits for anything, and takes over at such a moment. This module knows times and moments; who opens it and
+hangs it up is :mod:`edge_agent.core.successor`.
 """
 
 from __future__ import annotations
