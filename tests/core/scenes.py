@@ -26,7 +26,7 @@ from edge_agent.core.commands import (
 from edge_agent.core.faults import Fault, FaultKind
 from edge_agent.core.limits import Costs
 from edge_agent.core.notices import Notice
-from edge_agent.core.settings import Action, AgentSettings, ButtonSettings, Mode, TurnTaking
+from edge_agent.core.settings import Action, AgentSettings, ButtonSettings, Duplex, Mode, TurnTaking
 from edge_agent.protocol import client_events as ask
 from edge_agent.protocol import server_events as said
 from edge_agent.protocol.objects import ApiError, ContentPart, Item, Response, ResponseStatusDetails
@@ -295,3 +295,22 @@ def flushes(commands: list[Command]) -> int:
 def closes(commands: list[Command]) -> list[int]:
     """The sessions that are hung up."""
     return [command.epoch for command in commands if isinstance(command, CloseLink)]
+
+
+def asked(scene: Scene, at: float) -> Scene:
+    """The person says something for a second, until ``at``."""
+    scene.until(at - 1.0).hear(speech_started())
+    return scene.until(at).hear(speech_stopped(), committed())
+
+
+def speaking(scene: Scene, at: float, response_id: str = "resp_1") -> Scene:
+    """The person has asked, and the answer is audible from ``at`` on; it is still being made."""
+    asked(scene, at - 0.5).hear(created(response_id)).until(at)
+    scene.hear(started(response_id)).sound(at - 1.0)
+    assert scene.state == "speaking"
+    scene.take()
+    return scene
+
+
+def full_duplex(**changes: object) -> Scene:
+    return connected(settings(duplex=Duplex.FULL, **changes))
