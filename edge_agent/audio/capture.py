@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 
 from edge_agent.audio.device import PcmInput
+from edge_agent.audio.device_thread import DeviceThread
 from edge_agent.audio.ear import Ear
 from edge_agent.audio.echo import EchoCanceller
 from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.level import PeakMeter, from_dbfs
-from edge_agent.audio.thread import RETRY_S, DeviceStory, SoundThread
+from edge_agent.audio.thread import RETRY_S, SoundThread
 from edge_agent.audio.uplink import Uplink
 from edge_agent.core.events import Device, Event
 from edge_agent.core.likeness import Sounds, likeness
@@ -30,7 +30,7 @@ IDLE_STAND_IN_S = 0.1
 """The same while nobody listens either. Also how long it takes at most to notice that the mute is over."""
 
 
-class Capture:
+class Capture(DeviceThread[PcmInput]):
     """Reads the microphone while it is enabled, which it is at first, and feeds it to ``uplink``.
 
     Every block passes through ``canceller`` together with what ``far_end`` says was played. Levels and voices
@@ -54,8 +54,7 @@ class Capture:
         duck: Callable[[bool, bool, float], None] | None = None,
         ear: Ear | None = None,
     ) -> None:
-        self._open_device = open_device
-        self._device: PcmInput | None = None
+        super().__init__("capture", Device.MICROPHONE, open_device, on_event, on_crash)
         self._uplink = uplink
         self._far_end = far_end
         self._canceller = canceller
@@ -63,8 +62,6 @@ class Capture:
         self._ear = ear
         self._sounds = Sounds()
         self._sounds_lock = threading.Lock()
-        self._story = DeviceStory(Device.MICROPHONE, on_event)
-        self._thread = SoundThread("capture", self._run, on_crash)
         self._meter = PeakMeter()
         self._voice_peak = from_dbfs(VOICE_DBFS)
         self._is_enabled = True
@@ -73,27 +70,6 @@ class Capture:
         """Monotonic seconds of the last voice that came through an open gate, None if never."""
         self.xruns = 0
         """How often samples were lost, all devices of this run together."""
-
-    @property
-    def progress(self) -> int:
-        """A counter that grows with every period and every retry."""
-        return self._thread.progress
-
-    @property
-    def cpu_s(self) -> float:
-        """How much processor time the thread has used, in seconds."""
-        return self._thread.cpu_s
-
-    @property
-    def drift_ppm(self) -> float | None:
-        """How much faster than the monotonic clock the device runs; None without one, or if not known."""
-        device = self._device
-        return None if device is None else device.drift_ppm
-
-    @property
-    def error(self) -> BaseException | None:
-        """What the thread crashed of."""
-        return self._thread.error
 
     @property
     def level_dbfs(self) -> float:
@@ -110,26 +86,9 @@ class Capture:
             played, heard = self._sounds.snapshot()
         return likeness(played, heard)
 
-    def start(self) -> None:
-        """Start the thread; once only."""
-        self._thread.start()
-
-    def stop(self, timeout_s: float) -> bool:
-        """Close the device and end the thread; returns whether it ended within ``timeout_s``."""
-        return self._thread.stop(timeout_s)
-
     def set_enabled(self, enabled: bool) -> None:
         """Open or close the device. Closed within a period, open again within IDLE_STAND_IN_S."""
         self._is_enabled = enabled
-
-    @contextmanager
-    def _opened(self) -> Iterator[PcmInput]:
-        with closing(self._open_device()) as device:
-            self._device = device
-            try:
-                yield device
-            finally:
-                self._device = None
 
     def _run(self, thread: SoundThread) -> None:
         self._heard_until_s = time.monotonic()

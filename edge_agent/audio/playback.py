@@ -6,15 +6,15 @@ import audioop
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from typing import Protocol
 
 from edge_agent.audio.device import PcmOutput
+from edge_agent.audio.device_thread import DeviceThread
 from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.gain import Gain
 from edge_agent.audio.level import PeakMeter
-from edge_agent.audio.thread import RETRY_S, DeviceStory, SoundThread
+from edge_agent.audio.thread import RETRY_S, SoundThread
 from edge_agent.core.events import Device, Event, SoundEnded, SoundStarted
 from edge_agent.core.pcm import BYTES_PER_S, SAMPLE_BYTES, SILENCE, PcmQueue, fade_out
 from edge_agent.core.playout.samples import AUDIBLE_PEAK, peak
@@ -51,7 +51,7 @@ class PcmSource(Protocol):
         """Drop all that waits: there is no loudspeaker, and later would be too late."""
 
 
-class Playback:
+class Playback(DeviceThread[PcmOutput]):
     """Plays ``source`` for ever, and tells ``far_end`` what the device got.
 
     SoundStarted is told when the first audible period is handed to the device, SoundEnded when HANG_OVER_S
@@ -72,14 +72,11 @@ class Playback:
         gain: Gain | None = None,
     ) -> None:
         """``gain``: makes the sound louder or softer on its way to the device; None: as it comes."""
-        self._open_device = open_device
-        self._device: PcmOutput | None = None
+        super().__init__("playback", Device.LOUDSPEAKER, open_device, on_event, on_crash)
         self._source = source
         self._far_end = far_end
         self._gain = gain or Gain()
         self._on_event = on_event
-        self._story = DeviceStory(Device.LOUDSPEAKER, on_event)
-        self._thread = SoundThread("playback", self._run, on_crash)
         self._flush_is_due = threading.Event()
         self._own_sound = PcmQueue(round(OWN_SOUND_LIMIT_S * BYTES_PER_S))
         self._history: deque[bytes] = deque(maxlen=HISTORY_PERIODS)
@@ -90,27 +87,6 @@ class Playback:
         """How often the device ran dry, all devices of this run together."""
 
     @property
-    def progress(self) -> int:
-        """A counter that grows with every period and every retry."""
-        return self._thread.progress
-
-    @property
-    def cpu_s(self) -> float:
-        """How much processor time the thread has used, in seconds."""
-        return self._thread.cpu_s
-
-    @property
-    def drift_ppm(self) -> float | None:
-        """How much faster than the monotonic clock the device runs; None without one, or if not known."""
-        device = self._device
-        return None if device is None else device.drift_ppm
-
-    @property
-    def error(self) -> BaseException | None:
-        """What the thread crashed of."""
-        return self._thread.error
-
-    @property
     def level_dbfs(self) -> float:
         """The level of what is played now, before the volume."""
         return self._meter.level_dbfs
@@ -119,14 +95,6 @@ class Playback:
     def is_sounding(self) -> bool:
         """Whether something audible is being played: from SoundStarted to SoundEnded."""
         return self._is_sounding
-
-    def start(self) -> None:
-        """Start the thread; once only."""
-        self._thread.start()
-
-    def stop(self, timeout_s: float) -> bool:
-        """Silence the device and end the thread; returns whether it ended within ``timeout_s``."""
-        return self._thread.stop(timeout_s)
 
     def flush(self, ignore_s: float = 0.0) -> None:
         """Stop what is playing: the source is empty when this returns, the device's buffer a moment later.
@@ -144,15 +112,6 @@ class Playback:
         oldest is dropped.
         """
         self._own_sound.put(pcm)
-
-    @contextmanager
-    def _opened(self) -> Iterator[PcmOutput]:
-        with closing(self._open_device()) as device:
-            self._device = device
-            try:
-                yield device
-            finally:
-                self._device = None
 
     def _run(self, thread: SoundThread) -> None:
         while not thread.is_stopping:
