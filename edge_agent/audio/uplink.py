@@ -120,6 +120,7 @@ class Uplink:
         with self._lock:
             self._clock_samples += max(0, samples)
             self._sent_samples += max(0, samples)
+            self._preroll.skip(max(0, samples) // PERIOD_SAMPLES)
             self._pending.clear()
 
     def _heard(self, block: bytes) -> list[bytes]:

@@ -25,19 +25,20 @@ PACE = 1.25
 """How much faster than real time what is held is sent. A receiver that plays what it gets at its pace (NetEQ
 holds 4 s of packets by default) has 2.5 s of ten in hand at most; one that recognises it takes it at once."""
 
-LOOK_PERIODS = 100
-"""How many periods are looked through at a time; a second of silence takes a millisecond."""
+OLDEST_S = 30.0
+"""Older words are not told: who has waited for so long has asked again, or left. An outage that a session
+survives (25 s), and what follows it, is shorter."""
 
 
 class Preroll:
-    """Holds the newest ``limit_s`` of sound. Overflow rule: the oldest is dropped."""
+    """Holds the newest ``limit_s`` of speech, of the last OLDEST_S. Overflow rule: the oldest is dropped."""
 
     def __init__(self, limit_s: float) -> None:
         limit_periods = max(1, round(limit_s / PERIOD_S))
-        self._held: deque[bytes] = deque(maxlen=limit_periods)
+        self._held: deque[tuple[int, bytes]] = deque(maxlen=limit_periods)
         self._backlog: deque[bytes] = deque(maxlen=limit_periods)
-        self._onset: deque[bytes] = deque(maxlen=ONSET_PERIODS)
-        self._silent_periods = PAUSE_PERIODS
+        self._pauses = _Pauses()
+        self._now_periods = 0
         self._credit = 0.0
         self._is_behind = False
 
@@ -48,54 +49,67 @@ class Preroll:
 
     def hold(self, block: bytes) -> None:
         """Take a period that is not sent."""
-        self._held.append(block)
+        self._now_periods += 1
+        self._held.extend(self._pauses.shorten(self._now_periods, block))
+
+    def skip(self, periods: int) -> None:
+        """Let time pass in which nothing was heard."""
+        self._now_periods += periods
 
     def clear(self) -> None:
         """Forget everything."""
         self._held.clear()
+        self._pauses = _Pauses()
         self.stop()
 
     def stop(self) -> None:
         """Tell nothing more for now; what is held can be recalled again."""
         self._is_behind = False
         self._backlog.clear()
-        self._onset.clear()
 
     def recall(self, last_s: float) -> None:
-        """Tell the last ``last_s`` of what is held, from the next period on."""
+        """Tell what is held of the last ``last_s``, from the next period on."""
         self.stop()
-        count = min(len(self._held), max(0, round(last_s / PERIOD_S)))
-        self._backlog.extend(list(self._held)[len(self._held) - count :])
-        self._silent_periods = PAUSE_PERIODS  # what came before the voice is of no use
+        first = self._now_periods - round(min(last_s, OLDEST_S) / PERIOD_S)
+        self._backlog.extend(block for number, block in self._held if number > first)
         self._credit = 0.0
         self._is_behind = True
 
     def take(self, block: bytes) -> list[bytes]:
         """Take a period that is to be sent, and return what is sent now."""
-        self._held.append(block)
+        self._now_periods += 1
+        kept = self._pauses.shorten(self._now_periods, block)
+        self._held.extend(kept)
         if not self._is_behind:
             return [block]
-        self._backlog.append(block)
+        self._backlog.extend(each for _, each in kept)
         self._credit += PACE
         told: list[bytes] = []
-        for _ in range(min(LOOK_PERIODS, len(self._backlog))):
-            if len(told) >= self._credit:
-                break
-            told += self._without_silence(self._backlog.popleft())
+        while self._backlog and len(told) + 1 <= self._credit:
+            told.append(self._backlog.popleft())
         self._credit -= len(told)
         if self._backlog:
             return told
         self.stop()
         return told or [block]
 
-    def _without_silence(self, block: bytes) -> list[bytes]:
+
+class _Pauses:
+    """Leaves out of the microphone's sound what is longer than a pause between two words."""
+
+    def __init__(self) -> None:
+        self._onset: deque[tuple[int, bytes]] = deque(maxlen=ONSET_PERIODS)
+        self._silent_periods = PAUSE_PERIODS  # what comes before the first voice is of no use
+
+    def shorten(self, number: int, block: bytes) -> list[tuple[int, bytes]]:
+        """Take the period ``number``, and return what is kept of the sound, numbered, from now on."""
         if peak(block) > VOICE_PEAK:
             self._silent_periods = 0
-            told = [*self._onset, block]
+            kept = [*self._onset, (number, block)]
             self._onset.clear()
-            return told
+            return kept
         self._silent_periods += 1
         if self._silent_periods <= PAUSE_PERIODS:
-            return [block]
-        self._onset.append(block)
+            return [(number, block)]
+        self._onset.append((number, block))
         return []

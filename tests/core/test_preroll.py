@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.core.pcm import PERIOD_S, PERIOD_SAMPLES, SILENCE
-from edge_agent.core.preroll import ONSET_PERIODS, PACE, PAUSE_PERIODS, Preroll
+from edge_agent.core.preroll import OLDEST_S, ONSET_PERIODS, PACE, PAUSE_PERIODS, Preroll
 
 
 def voice(number: int) -> bytes:
@@ -86,6 +86,26 @@ def test_the_oldest_is_dropped() -> None:
     preroll = held(spoken(200), limit_s=1.0)
     preroll.recall(60.0)
     assert flat(told(preroll, [SILENCE] * 200))[:100] == [*spoken(99, 101), SILENCE]
+
+
+def test_silence_takes_no_room_of_what_is_held() -> None:
+    preroll = held([*spoken(50), *[SILENCE] * 2000], limit_s=1.0)
+    preroll.recall(25.0)
+    heard = flat(told(preroll, [SILENCE] * 200))
+    assert [block for block in heard if block != SILENCE] == spoken(50)
+
+
+def test_words_that_nobody_expects_to_be_answered_any_more_are_not_told() -> None:
+    preroll = held([*spoken(50), *[SILENCE] * round(OLDEST_S / PERIOD_S)])
+    preroll.recall(1000.0)
+    assert set(flat(told(preroll, [SILENCE] * 60))) == {SILENCE}
+
+
+def test_time_in_which_nothing_is_heard_makes_what_is_held_older() -> None:
+    preroll = held(spoken(50))
+    preroll.skip(100)
+    preroll.recall(1.2)
+    assert flat(told(preroll, [SILENCE] * 60))[:30] == [*spoken(20, 30), *[SILENCE] * 10]
 
 
 def test_what_is_forgotten_is_not_told() -> None:
