@@ -12,7 +12,19 @@ from typing import Any
 
 import pytest
 
-from edge_agent.core import attention, breaker, indicator, link, policy, renewal, request, status, talk
+from edge_agent.core import (
+    attention,
+    breaker,
+    indicator,
+    lapse,
+    link,
+    lost_answer,
+    policy,
+    renewal,
+    request,
+    status,
+    talk,
+)
 
 ARCHITECTURE = Path(__file__).parents[1] / "ARCHITECTURE.md"
 
@@ -83,6 +95,16 @@ def breaker_drawing() -> str:
     return drawing(breaker.TRANSITIONS, starts)
 
 
+def passage_drawing() -> str:
+    """Return whether what is sent gets there."""
+    return drawing(lapse.TRANSITIONS, {lapse.Passage.OPEN: ""})
+
+
+def loss_drawing() -> str:
+    """Return what is thought of an answer that was due in a lapse."""
+    return drawing(lost_answer.TRANSITIONS, {lost_answer.Loss.NONE: ""})
+
+
 RENDERERS: dict[str, Callable[[], str]] = {
     "status": priority_table,
     "leds": indicator.render_table,
@@ -93,6 +115,8 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "talk": talk_drawing,
     "request": request_drawing,
     "breaker": breaker_drawing,
+    "passage": passage_drawing,
+    "loss": loss_drawing,
 }
 """What stands between ``<!-- table: NAME -->`` and ``<!-- end -->``."""
 
@@ -136,6 +160,8 @@ def test_a_drawing_shows_every_move_with_its_reason() -> None:
         talk.TRANSITIONS,
         request.TRANSITIONS,
         breaker.TRANSITIONS,
+        lapse.TRANSITIONS,
+        lost_answer.TRANSITIONS,
     ],
 )
 def test_reasons_hold_nothing_that_ends_a_statement_of_mermaid(transitions: Transitions) -> None:

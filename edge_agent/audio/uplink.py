@@ -87,7 +87,7 @@ class Uplink:
         self._on_caught_up = on_caught_up
 
     def set_gate(self, gate: Gate, since: float | None = None) -> None:
-        """Open, hold or close, from the next block on.
+        """Open, hold, keep or close, from the next block on.
 
         With ``since`` (monotonic seconds) an open gate first sends what was heard from then on and is still
         held, without its silences and a little faster than it was said.
@@ -97,7 +97,7 @@ class Uplink:
             match gate:
                 case Gate.CLOSED:
                     self._preroll.clear()
-                case Gate.HOLDING:
+                case Gate.HOLDING | Gate.KEEPING:
                     self._preroll.stop()
                 case Gate.OPEN if since is not None:
                     self._preroll.recall(time.monotonic() - since)
@@ -127,7 +127,9 @@ class Uplink:
         """Return what the session hears now, which is not always what the microphone hears."""
         if self._gate is Gate.OPEN and self._deliver is not None:
             return self._preroll.take(block)
-        if self._gate is not Gate.CLOSED:
+        if self._gate is Gate.KEEPING:
+            self._preroll.skip(1)
+        elif self._gate is not Gate.CLOSED:
             self._preroll.hold(block)
         return [SILENCE]
 

@@ -115,6 +115,8 @@ class Agent:
                 return self._continuity.ended(epoch, fault, now)
             case happened.LinkDoubted(epoch=epoch) | happened.LinkTrusted(epoch=epoch):
                 return self._continuity.doubt(epoch, isinstance(event, happened.LinkDoubted))
+            case happened.LinkLapsed(epoch=epoch) | happened.LinkMended(epoch=epoch):
+                return self._continuity.lapse(epoch, event, now)
             case happened.SoundStarted(near_end_quiet_since=voice_ended_at):
                 self._continuity.sound_started(now)
                 return self._say(self._dialogue.sound_started(voice_ended_at, now))
@@ -266,7 +268,8 @@ class Agent:
         followed = [*attended, *self._because("budget", self._mind_the_budget(now))]
         renewed = [*followed, *self._because("renewal", self._renew(now))]
         settled = self._gate.around(renewed, self._wanted_gate())
-        self._dialogue.set_late(self._gate.is_catching_up or not self._link.is_up, now)
+        is_late = self._gate.is_lapsed or self._gate.is_catching_up or not self._link.is_up
+        self._dialogue.set_late(is_late, now)
         return self._spending.paid(settled, now)
 
     def _mind_the_budget(self, now: float) -> list[Command]:
@@ -312,7 +315,11 @@ class Agent:
 
     def _wanted_gate(self) -> Gate:
         """Where the microphone's sound is to go now."""
-        if self._is_muted or self._spending.is_finishing or not self._dialogue.wants_sound:
+        if self._is_muted or self._spending.is_finishing or not self._dialogue.is_open:
+            return Gate.CLOSED
+        if self._link.is_up and self._gate.is_lapsed:
+            return Gate.KEEPING if self._dialogue.would_hear_itself else Gate.HOLDING
+        if not (self._dialogue.wants_sound or self._gate.repeats):
             return Gate.CLOSED
         if not self._vigil.hears_room:
             return Gate.HOLDING if self._vigil.listens_itself else Gate.CLOSED

@@ -45,6 +45,11 @@ class Audible:
         return self._is_sounding or bool(self._playing) or self._rings_until is not None
 
     @property
+    def rings(self) -> bool:
+        """Whether the loudspeaker sounds or the room still does, whatever the server says."""
+        return self._is_sounding or self._rings_until is not None
+
+    @property
     def may_be_at_server(self) -> bool:
         """Whether the server may hold more sound: it said so, or it never says and something sounds."""
         return bool(self._playing) or (self.is_audible and not self._server_tells)

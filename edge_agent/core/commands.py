@@ -53,6 +53,7 @@ class Gate(enum.Enum):
 
     CLOSED = "closed"  # nowhere
     HOLDING = "holding"  # into the device's memory, for a while
+    KEEPING = "keeping"  # nowhere, but what is in the memory stays there
     OPEN = "open"  # to the session, and into the memory
 
 

@@ -99,8 +99,7 @@ class Continuity:
         fault = fault_in(event)
         if fault is None:
             replies = self.say(self._dialogue.server_said(event, now))
-            if self._dialogue.turn in (Turn.NOBODY, Turn.AGENT):
-                self.gate.see(event, now)
+            self.gate.see(event, self._dialogue.turn, now)
             return replies
         session_id = self.link.session_id
         closing = self.link.trouble(fault, now)
@@ -127,6 +126,19 @@ class Continuity:
             return []
         self._doubted_epoch = epoch if is_doubted else 0
         return [reports.link_is_doubted(self.link.session_id, is_doubted=is_doubted)]
+
+    def lapse(
+        self, epoch: int, event: happened.LinkLapsed | happened.LinkMended, now: float
+    ) -> list[Command]:
+        """What is said may not reach the server, or does so again."""
+        if not (self.link.is_up and self.link.is_current(epoch)):
+            return []
+        if isinstance(event, happened.LinkLapsed):
+            self.gate.lapse(self._dialogue.turn)
+            self._dialogue.lapse()
+            return []
+        self.gate.mend(event.missed, self._dialogue.turn)
+        return self.say(self._dialogue.mend(event.missed, now))
 
     # -- from one to the next ----------------------------------------------------------------------
 
@@ -161,11 +173,12 @@ class Continuity:
 
     def renew(self, now: float, *, may_open: bool) -> list[Command]:
         """Open a successor of the session, or let it take over, if this is a moment for it."""
-        is_idle = self._dialogue.is_idle and self._history.is_settled
+        is_idle = self._dialogue.is_idle and self._history.is_settled and not self.gate.is_lapsed
         if not (is_idle and self.link.successor.is_ready):
             return self.link.renew(now, is_idle=is_idle) if may_open else []
         former_id = self.link.session_id
         held = self.gate.hold_for_successor(self._wanted_gate(), now)
+        self.gate.forget_session()
         handed_over = self.link.hand_over(now)
         self._history.session_ended(heard_s=None, is_unanswered=False)
         prepared = self.say([*self._dialogue.session_renewed(self._turns), *self._remembered()])
@@ -174,6 +187,7 @@ class Continuity:
 
     def _take_over(self, now: float) -> list[Command]:
         """Begin to talk on the session that has just become the current one."""
+        self.gate.forget_session()
         held = self.gate.hold(self._wanted_gate())
         prepared = self.say([*self._dialogue.session_opened(self._turns, now), *self._remembered()])
         return [*held, *prepared, HandOver(self.link.epoch), *self._tell_of_way(now)]
@@ -184,6 +198,7 @@ class Continuity:
 
     def _forget_session(self, now: float) -> list[Command]:
         """The session that was talked on has ended before its time."""
+        self.gate.forget_session()
         turn = self._dialogue.turn
         is_heard = turn is Turn.AGENT and self._sounding_since is not None
         self._history.session_ended(

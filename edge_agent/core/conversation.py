@@ -153,6 +153,12 @@ class Conversation:
         self.touch(now)
         self._is_asked = True
 
+    def expect_again(self, now: float) -> None:
+        """The server was asked for an answer that nobody has heard."""
+        self.expect_answer(now)
+        self._refused_until = -math.inf
+        self._is_answered = False
+
     def refuse_answer(self, now: float) -> None:
         """The person wants no answer, neither the one that is being made nor one that is yet to begin."""
         if self._is_asked:

@@ -1,8 +1,8 @@
 """What is said to the server and what is heard from it: turns, the talk button and the loudspeaker together.
 
 It composes :mod:`~edge_agent.core.conversation`, :mod:`~edge_agent.core.talk`,
-:mod:`~edge_agent.core.request` and :mod:`~edge_agent.core.breaker`. Of the connection it knows only that
-events come and go; whether there is one to send on is the agent's business.
+:mod:`~edge_agent.core.request`, :mod:`~edge_agent.core.lost_answer` and :mod:`~edge_agent.core.breaker`. Of
+the connection it knows only that events come and go; whether there is one to send on is the agent's business.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from edge_agent.core.audible import Audible
 from edge_agent.core.breaker import Breaker
 from edge_agent.core.commands import FlushPlayout, MeasureEcho, Tell
 from edge_agent.core.conversation import Conversation, TurnAnswered
+from edge_agent.core.lapse import Missed
+from edge_agent.core.lost_answer import LostAnswer
 from edge_agent.core.own_voice import ECHO_LAG_S, OwnVoice
 from edge_agent.core.request import ALREADY_ACTIVE, Request, RequestState
 from edge_agent.core.settings import AgentSettings, TurnTaking
@@ -39,6 +41,7 @@ class Dialogue:
         self._breaker = Breaker(settings)
         self._talk = Talk(settings)
         self._request = Request()
+        self._lost_answer = LostAnswer()
         self._tool_rounds = 0
         self.unanswered_turns = 0
         """Turns in a row that this session has left without an answer."""
@@ -76,15 +79,22 @@ class Dialogue:
         may_hear = not self._breaker.is_half or self.turn is Turn.PERSON
         return self._talk.wants_sound and (may_hear or not self._conversation.audible.fills_room)
 
+    @property
+    def would_hear_itself(self) -> bool:
+        """Whether an open microphone would hear an answer now, and is not to, whatever the server says."""
+        return self._breaker.is_half and not self._talk.is_held and self._conversation.audible.rings
+
     def next_deadline(self) -> float | None:
         """When :meth:`tick` or :meth:`finish_talk` has something to do, or None."""
-        parts = (self._conversation, self._talk, self._own_voice, self._breaker)
+        parts = (self._conversation, self._talk, self._own_voice, self._breaker, self._lost_answer)
         deadlines = [*(part.next_deadline() for part in parts), self._idle_deadline()]
         return min((at for at in deadlines if at is not None), default=None)
 
     def tick(self, now: float) -> list[Reply]:
         """Apply the limits of waiting: for answers, for somebody to speak, and for full duplex."""
         replies: list[Reply] = [*self._breaker.tick(now), *self._own_voice.tick(now)]
+        is_sounding = self._conversation.audible.sounded_within(0.0, now)
+        replies += self._ask_again(self._lost_answer.tick(now, is_sounding=is_sounding), now)
         if self._conversation.tick(now):
             self._request.settled()
             self.unanswered_turns += 1
@@ -124,14 +134,34 @@ class Dialogue:
         self._conversation = self._conversation.successor(last_activity_at)
         self._own_voice = OwnVoice()
         self._request.settled()
+        self._lost_answer.forget()
         self._tool_rounds = 0
         self.unanswered_turns = 0
+
+    def lapse(self) -> None:
+        """What is said, and what is answered, may not arrive from now on."""
+        self._lost_answer.lapse(is_due=self.turn is Turn.PENDING)
+
+    def mend(self, missed: Missed, now: float) -> list[Reply]:
+        """It arrives again. An answer whose beginning nobody has heard is not heard to its end either."""
+        is_broken = self._lost_answer.mend(now, was_lost=missed.was_sent)
+        return self._stop_answer(now) if is_broken else []
+
+    def _ask_again(self, item_ids: Iterable[str], now: float) -> list[Reply]:
+        """Ask for an answer that nobody has heard, in place of the items that it was, if any."""
+        deleted = [ask.ConversationItemDelete(item_id=item_id) for item_id in item_ids]
+        if not deleted:
+            return []
+        self._request.sent()
+        self._conversation.expect_again(now)
+        return [*deleted, ask.ResponseCreate()]
 
     # -- the server --------------------------------------------------------------------------------
 
     def server_said(self, event: said.ServerEvent, now: float) -> list[Reply]:
         """Follow one event of the server and return what it calls for."""
         replies: list[Reply] = []
+        self._lost_answer.see(event, now)
         if (own_response_id := self._own_voice.written_down(event)) is not None:
             replies += self._heard_itself(own_response_id, now)
         match event:
@@ -219,7 +249,8 @@ class Dialogue:
     def sound_started(self, voice_ended_at: float | None, now: float) -> list[Reply]:
         """The loudspeaker became audible; the person's voice ended at ``voice_ended_at``, if known."""
         self._breaker.sound_started(now)
-        return self._answered(self._conversation.sound_started(voice_ended_at, now))
+        replies = self._answered(self._conversation.sound_started(voice_ended_at, now))
+        return [*replies, *self._stop_answer(now)] if self._lost_answer.sound_started(now) else replies
 
     def sound_ended(self, now: float) -> None:
         """The loudspeaker has fallen silent."""
@@ -269,7 +300,12 @@ class Dialogue:
         return [*self.interrupt(now), *self._talk.toggle_conversation()]
 
     def interrupt(self, now: float) -> list[Reply]:
-        """Stop the answer: its making first, then the server's buffer, then ours (protocol order)."""
+        """A person wants no answer any more: stop the one there is."""
+        self._lost_answer.forget()
+        return self._stop_answer(now)
+
+    def _stop_answer(self, now: float) -> list[Reply]:
+        """Stop it: its making first, then the server's buffer, then ours (protocol order)."""
         audible = self._conversation.audible
         is_made = self._conversation.active_response_id is not None
         replies: list[Reply] = [ask.ResponseCancel()] if is_made else []

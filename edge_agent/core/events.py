@@ -10,6 +10,7 @@ import enum
 from dataclasses import dataclass
 
 from edge_agent.core.faults import Fault
+from edge_agent.core.lapse import Missed
 from edge_agent.protocol.server_events import ServerEvent
 
 
@@ -52,6 +53,21 @@ class LinkTrusted:
     """Something has come again."""
 
     epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLapsed:
+    """What is said from now on may not reach the server of session ``epoch``."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkMended:
+    """What is said reaches the server again, which has ``missed`` something."""
+
+    epoch: int
+    missed: Missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +199,8 @@ Event = (
     | LinkDown
     | LinkDoubted
     | LinkTrusted
+    | LinkLapsed
+    | LinkMended
     | ServerSaid
     | SoundStarted
     | SoundEnded

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from edge_agent.core.commands import Command, Gate, SetUplink
+from edge_agent.core.lapse import Missed
+from edge_agent.core.status import Turn
 from edge_agent.protocol import server_events as said
 
 UNNOTICED_S = 0.7
@@ -23,30 +25,70 @@ PROOFS_OF_HEARING = (
 
 
 class MicrophoneGate:
-    """Moves the gate, and says from when on a session that takes over is to be told what was said."""
+    """Moves the gate, and says from when on a session that takes over is to be told what was said.
+
+    The same for a session whose way lapses for a while: what was said meanwhile is said again.
+    """
 
     def __init__(self) -> None:
         self._position: Gate | None = None
         self._unheard_since = 0.0
-        self._is_catching_up = False
+        self._utterance_since: float | None = None
+        self._missed_since: float | None = None
+        self.is_lapsed = False
+        """Whether what is said may not reach the session that there is."""
+        self.is_catching_up = False
+        """Whether a session is still being told what was held for it."""
+        self._is_repeating = False
 
     @property
-    def is_catching_up(self) -> bool:
-        """Whether a session is still being told what was held for it."""
-        return self._is_catching_up
+    def repeats(self) -> bool:
+        """Whether a session is told, or is to be told, what it has missed itself."""
+        return self._is_repeating or self._missed_since is not None
 
     def caught_up(self) -> None:
         """All that was held has been told."""
-        self._is_catching_up = False
+        self.is_catching_up = self._is_repeating = False
 
     def begin(self, since: float) -> None:
         """What is said from ``since`` on is to be heard by the next session."""
         self._unheard_since = since
 
-    def see(self, event: said.ServerEvent, now: float) -> None:
+    def see(self, event: said.ServerEvent, turn: Turn, now: float) -> None:
         """A server that answers, at nobody's turn but its own, has heard all that was said before."""
-        if isinstance(event, PROOFS_OF_HEARING):
+        if isinstance(event, PROOFS_OF_HEARING) and turn in (Turn.NOBODY, Turn.AGENT):
             self._unheard_since = now - UNNOTICED_S
+        if isinstance(event, said.InputAudioBufferSpeechStarted):
+            self._utterance_since = now - UNNOTICED_S
+        elif isinstance(event, said.InputAudioBufferSpeechStopped | said.InputAudioBufferCommitted):
+            self._utterance_since = None
+
+    def lapse(self, turn: Turn) -> None:
+        """What is said may not arrive from now on: hold it. It is ``turn``'s turn."""
+        self.is_lapsed = True
+        if turn is Turn.PENDING:
+            self._utterance_since = None
+
+    def mend(self, missed: Missed, turn: Turn) -> None:
+        """What is said arrives again, at ``turn``'s turn: what was missed is said again.
+
+        If something was lost, so is what goes with it: all of an utterance that it was in the middle of, and
+        what may not have been noticed yet. Who waits for an answer has said everything before.
+        """
+        if not self.is_lapsed:
+            return
+        self.is_lapsed = False
+        self._missed_since = missed.since
+        if missed.was_sent and self._utterance_since is not None:
+            self._missed_since = min(missed.since, self._utterance_since)
+        elif missed.was_sent and turn is not Turn.PENDING:
+            self._missed_since = missed.since - UNNOTICED_S
+        self._utterance_since = None
+
+    def forget_session(self) -> None:
+        """What the session had missed is of no use any more: another one hears all that was not answered."""
+        self.is_lapsed = self._is_repeating = False
+        self._missed_since = self._utterance_since = None
 
     def hold_for_successor(self, wanted: Gate, now: float) -> list[Command]:
         """Hold what the microphone hears for a session that takes over while the one before goes on.
@@ -69,7 +111,10 @@ class MicrophoneGate:
         if wanted is former:
             return commands
         self._position = wanted
-        self._is_catching_up = wanted is Gate.OPEN and former is Gate.HOLDING
-        if wanted is Gate.OPEN:
-            return [*commands, SetUplink(wanted, self._unheard_since if self._is_catching_up else None)]
-        return [SetUplink(wanted), *commands]
+        self.is_catching_up = wanted is Gate.OPEN and former in (Gate.HOLDING, Gate.KEEPING)
+        self._is_repeating = self.is_catching_up and self._missed_since is not None
+        if wanted is not Gate.OPEN:
+            return [SetUplink(wanted), *commands]
+        since = self._unheard_since if self._missed_since is None else self._missed_since
+        self._missed_since = None
+        return [*commands, SetUplink(wanted, since if self.is_catching_up else None)]

@@ -61,6 +61,9 @@ class History:
                 self._entry("assistant", item_id).text = text
             case said.ResponseOutputTextDone(item_id=item_id, text=text):
                 self._entry("assistant", item_id).text = text
+            case said.ConversationItemDeleted(item_id=item_id) if item_id:
+                kept = [entry for entry in self._entries if entry.item_id != item_id]
+                self._entries = deque(kept, maxlen=self._entries.maxlen)
             case said.ConversationItemTruncated(item_id=item_id, audio_end_ms=end_ms):
                 entry = self._entry("assistant", item_id)
                 entry.text = _heard(entry.text, end_ms / 1000)

@@ -12,6 +12,7 @@ import enum
 from dataclasses import dataclass
 
 from edge_agent.core.faults import Fault, FaultKind
+from edge_agent.core.lapse import Lapse, Missed, Passage, Reception
 from edge_agent.errors import IllegalTransition
 
 CHECK_AFTER_S = 1.5
@@ -63,6 +64,8 @@ class Signs:
     ``sound_packets`` counts those that could be decoded, as far as that is known. ``plays``: the server says
     that its sound is on its way. ``path_is_open`` is what the last probe found, since a probe was first asked
     for; None before. ``address_is_gone``: this machine no longer has the address from which it sends.
+    ``heard_at``: when something came last, None: the looks tell. ``sent``: packets of our sound that were
+    sent, or tried. ``reception``: what the peer has said of them, if it has.
     """
 
     packets: int | None
@@ -70,6 +73,9 @@ class Signs:
     plays: bool = False
     path_is_open: bool | None = None
     address_is_gone: bool = False
+    heard_at: float | None = None
+    sent: int = 0
+    reception: Reception | None = None
 
 
 class Trust(enum.Enum):
@@ -96,18 +102,26 @@ TRANSITIONS: dict[Trust, dict[Trust, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a look came to: what is to be asked now, and why the connection is to be ended, if it is."""
+    """What a look came to: what is to be asked now, and why the connection is to be ended, if it is.
+
+    ``missed``: what has not arrived, now that something may arrive again.
+    """
 
     check_peer: bool = False
     probe_path: bool = False
     fault: Fault | None = None
+    missed: Missed | None = None
 
 
 class Liveness:
-    """Judges one connection that is up. :meth:`look` is to be called twice a second."""
+    """Judges one connection that is up. :meth:`look` is to be called twice a second.
 
-    def __init__(self, now: float) -> None:
+    ``loses``: whether it may lose what was sent.
+    """
+
+    def __init__(self, now: float, *, loses: bool = True) -> None:
         self.trust = Trust.TRUSTED
+        self._lapse = Lapse(loses=loses)
         self._silence = _Silence(now)
         self._hearing = _Hearing(now)
         self._checks = 0
@@ -116,11 +130,16 @@ class Liveness:
         self._open_since: float | None = None
         self._gone_since: float | None = None
 
+    @property
+    def has_lapsed(self) -> bool:
+        """Whether what is said may not arrive, until a judgement says what was missed."""
+        return self._lapse.passage is not Passage.OPEN
+
     def look(self, signs: Signs, now: float) -> Judgement:
         """Take what is known and say what follows. After a ``fault`` there is nothing more to say."""
         if self.trust is Trust.GIVEN_UP or signs.packets is None:
             return Judgement()
-        self._silence.take(signs.packets, now)
+        self._silence.take(signs.packets, signs.heard_at, now)
         self._hearing.take(signs, self._silence.since, now)
         self._note_path(signs, now)
         self._note_trust(now)
@@ -128,7 +147,8 @@ class Liveness:
         if fault is not None:
             self._set_trust(Trust.GIVEN_UP)
             return Judgement(fault=fault)
-        return Judgement(self._is_check_due(now), self._is_probe_due(now))
+        missed = self._lapse.look(self._silence.since, signs.sent, signs.reception, now)
+        return Judgement(self._is_check_due(now), self._is_probe_due(now), missed=missed)
 
     def _note_path(self, signs: Signs, now: float) -> None:
         is_asked = self.trust is Trust.DOUBTED or signs.address_is_gone
@@ -192,12 +212,12 @@ class _Silence:
         self._packets: int | None = None
         self._looked_at = now
 
-    def take(self, packets: int | None, now: float) -> None:
+    def take(self, packets: int | None, heard_at: float | None, now: float) -> None:
         gap_s = now - self._looked_at
         self._looked_at = now
         if packets is None or packets != self._packets:
             self._packets = packets
-            self.since = now
+            self.since = now if heard_at is None else heard_at
         elif gap_s > ASLEEP_AFTER_S:
             self.since += gap_s
 

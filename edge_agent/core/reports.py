@@ -33,6 +33,10 @@ def cause_of(event: happened.Event) -> str:
             return "no sign of life"
         case happened.LinkTrusted():
             return "sign of life"
+        case happened.LinkLapsed():
+            return "silence of the server"
+        case happened.LinkMended():
+            return "way is open again"
         case happened.SoundStarted():
             return "sound"
         case happened.SoundEnded():

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import logging
 import random
 import socket
@@ -25,6 +26,7 @@ import aiortc.clock
 import aiortc.rtp
 import pylibsrtp
 
+from edge_agent.core.lapse import Reception
 from edge_agent.session.transport import EncodedPacket
 
 logger = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ _NTP_TIMESTAMP = "_RTCRtpSender__ntp_timestamp"
 _RTP_TIMESTAMP = "_RTCRtpSender__rtp_timestamp"
 _PACKETS = "_RTCRtpSender__packet_count"
 _BYTES = "_RTCRtpSender__octet_count"
+_HANDLE_RTCP = "_handle_rtcp_packet"
 
 # of aiortc.RTCDtlsTransport, and of aioice.Connection.
 _SRTP = "_tx_srtp"
@@ -83,6 +86,10 @@ class DirectSender:
         self.packets_dropped = 0
         self.bytes_sent = 0
         """Payload alone."""
+        self.reception: Reception | None = None
+        """What the other side's newest report says of it (RFC 3550 section 6.4.1), if it sends any."""
+        self._handle_rtcp = getattr(transceiver.sender, _HANDLE_RTCP)
+        setattr(transceiver.sender, _HANDLE_RTCP, self._read_report)
 
     def deliver(self, packet: EncodedPacket) -> None:
         """Send one packet. Any thread may call; never blocks, never raises."""
@@ -100,6 +107,13 @@ class DirectSender:
             self._is_closed = True
             if self._path is not None:
                 self._path.close()
+
+    async def _read_report(self, packet: Any) -> None:
+        """Take a packet of RTCP before aiortc does."""
+        for report in getattr(packet, "reports", ()):
+            if report.ssrc == self._report[_SSRC]:
+                self.reception = Reception(report.highest_sequence, report.packets_lost)
+        await self._handle_rtcp(packet)
 
     def _send(self, packet: EncodedPacket) -> bool:
         pair = self._pairs.get(COMPONENT)
@@ -166,6 +180,9 @@ def direct_sender(transceiver: aiortc.RTCRtpTransceiver) -> DirectSender | None:
 def _is_known(transceiver: aiortc.RTCRtpTransceiver) -> bool:
     sender, transport = transceiver.sender, transceiver.sender.transport
     wanted = {_SSRC, _MID, _EXTENSIONS, _NTP_TIMESTAMP, _RTP_TIMESTAMP, _PACKETS, _BYTES}
+    handle: Any = getattr(sender, _HANDLE_RTCP, None)
+    if not (inspect.iscoroutinefunction(handle) and list(inspect.signature(handle).parameters) == ["packet"]):
+        return False
     if not wanted <= vars(sender).keys() or not getattr(transceiver, "_codecs", None):
         return False
     pairs = getattr(getattr(transport.transport, "_connection", None), _PAIRS, None)

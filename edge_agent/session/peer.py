@@ -120,9 +120,11 @@ class Peer:
             sound_packets_empty=0 if self._tap is None else self._tap.packets_empty,
             sound_packets_undecodable=self._sound.undecodable_packets - self._undecodable_before,
             datagrams_received=None if self._short_cut is None else self._short_cut.datagrams_received,
+            datagram_at=None if self._short_cut is None else self._short_cut.datagram_at,
             packets_sent=outgoing.packets_sent,
             packets_dropped=outgoing.packets_dropped,
             bytes_sent=outgoing.bytes_sent,
+            reception=None if self._sender is None else self._sender.reception,
         )
 
     async def make_offer(self) -> str:

@@ -137,6 +137,8 @@ class ShortCut:
     def __init__(self, receiver: Any, tap: RtpTap, go_on: Callable[[bytes, int], None]) -> None:
         self.datagrams_received: int | None = None
         """Everything that the sockets have read since: STUN, DTLS, RTP, RTCP; None if that is not seen."""
+        self.datagram_at: float | None = None
+        """When the newest of them came (monotonic seconds)."""
         self._transport = vars(receiver.transport)
         self._codecs = getattr(receiver, _CODECS)
         self._statistics = getattr(receiver, _STATISTICS)
@@ -160,6 +162,7 @@ class ShortCut:
     def _before(self, read: Callable[[bytes, Any], None]) -> Callable[[bytes, Any], None]:
         def datagram_received(data: bytes, addr: Any) -> None:
             self.datagrams_received = (self.datagrams_received or 0) + 1
+            self.datagram_at = time.monotonic()
             if not self._takes(data):
                 read(data, addr)
 

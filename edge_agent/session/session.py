@@ -15,8 +15,18 @@ from dataclasses import replace
 
 import msgspec
 
-from edge_agent.core.events import Event, LinkDoubted, LinkDown, LinkTrusted, LinkUp, ServerSaid
+from edge_agent.core.events import (
+    Event,
+    LinkDoubted,
+    LinkDown,
+    LinkLapsed,
+    LinkMended,
+    LinkTrusted,
+    LinkUp,
+    ServerSaid,
+)
 from edge_agent.core.faults import Fault, FaultKind
+from edge_agent.core.lapse import Missed
 from edge_agent.errors import IllegalTransition, SignalingError
 from edge_agent.protocol.client_events import ClientEvent, RawEvent, SessionUpdate
 from edge_agent.protocol.codec import Malformed, decode_server_event, encode_client_event
@@ -76,12 +86,12 @@ def _ignore(_: str) -> None:
 class RealtimeSession:
     """One session. :meth:`run` owns it: everything it opens is closed when ``run`` returns or raises.
 
-    ``post`` gets, in this order: one LinkUp, any number of ServerSaid, LinkDoubted and LinkTrusted, one
-    LinkDown; only the LinkDown if the session never came up; nothing at all once :meth:`hang_up` is called or
-    ``run`` is cancelled. ``on_wire`` gets the type name of every message that is an event, as it was sent.
-    ``on_malformed`` gets the reason the first time that a message of this session is none; all of them count
-    in ``malformed``. Microphone and loudspeaker belong to the session from :meth:`take_sound` to
-    :meth:`release_sound`.
+    ``post`` gets, in this order: one LinkUp, any number of ServerSaid, LinkDoubted and LinkTrusted,
+    LinkLapsed and LinkMended, one LinkDown; only the LinkDown if the session never came up; nothing at all
+    once :meth:`hang_up` is called or ``run`` is cancelled. ``on_wire`` gets the type name of every message
+    that is an event, as it was sent. ``on_malformed`` gets the reason the first time that a message of this
+    session is none; all of them count in ``malformed``. Microphone and loudspeaker belong to the session
+    from :meth:`take_sound` to :meth:`release_sound`.
     """
 
     def __init__(
@@ -213,7 +223,7 @@ class RealtimeSession:
         self._post(LinkUp(self._epoch, self._session_id, self._lifetime_s()))
         for event in self._early:
             self._post(ServerSaid(self._epoch, event))
-        watch = Watch(transport, PathProbe(self._endpoint.base_url), self._tell_doubt)
+        watch = Watch(transport, PathProbe(self._endpoint.base_url), self._tell_doubt, self._tell_lapse)
         for event in self._early:
             watch.saw(event)
         self._early.clear()
@@ -230,6 +240,9 @@ class RealtimeSession:
 
     def _tell_doubt(self, is_doubted: bool) -> None:
         self._post(LinkDoubted(self._epoch) if is_doubted else LinkTrusted(self._epoch))
+
+    def _tell_lapse(self, missed: Missed | None) -> None:
+        self._post(LinkLapsed(self._epoch) if missed is None else LinkMended(self._epoch, missed))
 
     async def _set_up(self, transport: Transport, opened: Opened) -> Fault | None:
         """Wait for the greeting, send the settings if they did not go with the call, wait for the consent."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.core.faults import Fault
+from edge_agent.core.lapse import Reception
 from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.core.playout.streamed import Note, Piece
 from edge_agent.protocol.objects import JsonObject
@@ -111,15 +112,24 @@ class TransportCounters:
     datagrams_received: int | None = None
     """Everything that came from the server, signs of life alone included; over a stream, how often something
     came. None where it can't be counted."""
+    datagram_at: float | None = None
+    """When something came last (monotonic seconds), if that is known."""
     packets_sent: int = 0
     packets_dropped: int = 0
     """Microphone packets that waited too long: oldest dropped."""
     bytes_sent: int = 0
     """Sound in the packets sent, without what carries it."""
+    reception: Reception | None = None
+    """What the other side has said of our packets, if it has."""
 
 
 class Transport(Protocol):
-    """One connection to a server. It is opened at most once, and closed exactly once even if never opened."""
+    """One connection to a server. It is opened at most once, and closed exactly once even if never opened.
+
+    ``loses``: whether it may lose sound that was sent, in silence.
+    """
+
+    loses: bool
 
     async def open(self, session: JsonObject) -> Opened:
         """Connect, with ``session`` if the handshake carries it.

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Coroutine
 
 from edge_agent.core.faults import Fault
+from edge_agent.core.lapse import Missed
 from edge_agent.core.liveness import Liveness, Signs, Trust
 from edge_agent.protocol.server_events import (
     OutputAudioBufferCleared,
@@ -24,17 +25,29 @@ from edge_agent.session.transport import Transport
 LOOK_EVERY_S = 0.5
 """Often enough for limits of seconds; a look takes less than 0.1 ms."""
 
+LOOK_FOR_RETURN_EVERY_S = 0.1
+"""The same while nothing comes: whoever speaks waits for it to go on."""
+
 
 class Watch:
-    """The watch over one transport. ``tell_doubt`` is called with True and False in turns.
+    """The watch over one transport.
 
-    All methods are called in the event loop's thread.
+    ``tell_doubt`` is called with True and False in turns; ``tell_lapse`` in turns with None, when what is
+    said may not arrive any more, and with what was missed, when it may arrive again. All methods are called
+    in the event loop's thread.
     """
 
-    def __init__(self, transport: Transport, path: PathProbe, tell_doubt: Callable[[bool], None]) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        path: PathProbe,
+        tell_doubt: Callable[[bool], None],
+        tell_lapse: Callable[[Missed | None], None],
+    ) -> None:
         self._transport = transport
         self._path = path
         self._tell_doubt = tell_doubt
+        self._tell_lapse = tell_lapse
         self._plays = False
         self._path_is_open: bool | None = None
         self._probe: asyncio.Task[None] | None = None
@@ -53,17 +66,20 @@ class Watch:
     async def run(self) -> Fault:
         """Watch until the session is to be given up, and return why. Cancel it when the session ends."""
         now = asyncio.get_running_loop().time
-        liveness = Liveness(now())
+        liveness = Liveness(now(), loses=self._transport.loses)
         self._ask(self._path.prepare())
         try:
             while True:
-                await asyncio.sleep(LOOK_EVERY_S)
+                had_lapsed = liveness.has_lapsed
+                await asyncio.sleep(LOOK_FOR_RETURN_EVERY_S if had_lapsed else LOOK_EVERY_S)
                 is_doubted = liveness.trust is Trust.DOUBTED
                 judgement = liveness.look(self._signs(is_doubted), now())
                 if judgement.fault is not None:
                     return judgement.fault
                 if is_doubted != (liveness.trust is Trust.DOUBTED):
                     self._tell_doubt(not is_doubted)
+                if judgement.missed is not None or (liveness.has_lapsed and not had_lapsed):
+                    self._tell_lapse(judgement.missed)
                 if judgement.check_peer:
                     self._ask(self._transport.check())
                 if judgement.probe_path and (self._probe is None or self._probe.done()):
@@ -83,6 +99,9 @@ class Watch:
             plays=self._plays,
             path_is_open=self._path_is_open,
             address_is_gone=address_is_gone,
+            heard_at=counters.datagram_at,
+            sent=counters.packets_sent + counters.packets_dropped,
+            reception=counters.reception,
         )
 
     async def _probe_path(self) -> None:

@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 class WebRtcTransport:
     """A :class:`~edge_agent.session.transport.Transport` over one peer connection."""
 
+    loses = True
+
     def __init__(self, endpoint: Endpoint, sound: SoundRoad) -> None:
         self._deadlines = endpoint.deadlines
         self._signaling = Signaling(endpoint)

@@ -50,6 +50,8 @@ CHECK_LIMIT_S = 2.0
 class WebSocketTransport:
     """A :class:`~edge_agent.session.transport.Transport` over one WebSocket."""
 
+    loses = False
+
     def __init__(self, endpoint: Endpoint, sound: PlainSoundRoad) -> None:
         self._endpoint = endpoint
         self._sound = sound

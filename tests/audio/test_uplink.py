@@ -179,3 +179,16 @@ def test_a_gate_that_holds_sends_silence(uplink: Uplink, packets: list[EncodedPa
     feed(uplink, tone(400, 0.2))
     assert len(packets) == 10
     assert amplitude(decoded(packets), 400) < 5
+
+
+def test_what_is_held_is_kept_while_nothing_is_added(uplink: Uplink, packets: list[EncodedPacket]) -> None:
+    uplink.connect(packets.append)
+    uplink.set_gate(Gate.HOLDING)
+    feed(uplink, tone(400, 0.2))
+    uplink.set_gate(Gate.KEEPING)
+    feed(uplink, tone(1000, 0.2))
+    packets.clear()
+    uplink.set_gate(Gate.OPEN, time.monotonic() - 60.0)
+    feed(uplink, SILENCE * 40)
+    assert amplitude(decoded(packets), 400) > 100
+    assert amplitude(decoded(packets), 1000) < 5

@@ -24,6 +24,7 @@ from edge_agent.core.commands import (
 )
 from edge_agent.core.conversation import SPEECH_LIMIT_S
 from edge_agent.core.faults import Fault, FaultKind
+from edge_agent.core.lapse import Missed
 from edge_agent.core.notices import Notice
 from edge_agent.core.settings import AgentSettings, AttentionSettings, Duplex, Mode
 from edge_agent.core.status import AgentState
@@ -218,6 +219,11 @@ class AnyLife(RuleBasedStateMachine):
     def link_is_doubted(self, is_doubted: bool, back: int) -> None:
         epoch = self.epoch - back
         self.happen(happened.LinkDoubted(epoch) if is_doubted else happened.LinkTrusted(epoch))
+
+    @rule(is_lapsed=st.booleans(), back=epochs_back)
+    def link_lapses(self, is_lapsed: bool, back: int) -> None:
+        epoch, missed = self.epoch - back, Missed(self.now - 3.0)
+        self.happen(happened.LinkLapsed(epoch) if is_lapsed else happened.LinkMended(epoch, missed))
 
     @rule()
     def network_changes(self) -> None:

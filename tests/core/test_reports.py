@@ -10,6 +10,7 @@ from edge_agent.core import events as happened
 from edge_agent.core import reports
 from edge_agent.core.conversation import TurnAnswered
 from edge_agent.core.faults import Fault, FaultKind
+from edge_agent.core.lapse import Missed
 from edge_agent.core.notices import Notice, Severity
 from edge_agent.protocol.server_events import UnknownEvent
 from tests.core import scenes
@@ -22,6 +23,8 @@ CAUSES: list[tuple[happened.Event, str]] = [
     (happened.LinkDown(1, Fault(FaultKind.CLOSED, "gone", "session_expired")), "session_expired"),
     (happened.LinkDoubted(1), "no sign of life"),
     (happened.LinkTrusted(1), "sign of life"),
+    (happened.LinkLapsed(1), "silence of the server"),
+    (happened.LinkMended(1, Missed(7.0)), "way is open again"),
     (happened.SoundStarted(), "sound"),
     (happened.SoundEnded(), "end of sound"),
     (happened.MicrophoneCaughtUp(), "microphone"),

@@ -8,9 +8,11 @@ import threading
 import time
 from typing import Any
 
+import aiortc.rtcrtpreceiver
 import aiortc.rtp
 import pytest
 
+from edge_agent.core.lapse import Reception
 from edge_agent.session import direct_sender
 from tests.session.bench import PACKET_SAMPLES, Bench, Packet
 from tests.session.peer_server import PATIENCE_S, PeerServer, eventually
@@ -107,6 +109,26 @@ async def test_sender_reports_tell_what_was_sent(server: PeerServer) -> None:
     await bench.session.hang_up()
     (outbound,) = [one for one in stats.values() if one.type == "outbound-rtp"]
     assert outbound.packetsSent == 7
+
+
+async def test_what_the_server_has_missed_is_known(server: PeerServer) -> None:
+    bench, ear = await started(server)
+    peer: Any = bench.session._transport
+    speak(bench, 0)
+    await eventually(lambda: len(ear.heard) == 1)
+    # The server's own statistics, as the receiver that Ear stands in for would keep them.
+    statistics = aiortc.rtcrtpreceiver.StreamStatistics(48_000)
+    ear._receiver._RTCRtpReceiver__remote_streams[ear.heard[0].ssrc] = statistics
+    statistics.add(ear.heard[0])
+    await eventually(lambda: bench.session.counters.reception is not None)
+    assert bench.session.counters.reception == Reception(ear.heard[0].sequence_number, 0)
+    peer._peer._sender._next_sequence_number += 5
+    speak(bench, 6)
+    await eventually(lambda: len(ear.heard) == 2)
+    statistics.add(ear.heard[1])
+    number = ear.heard[1].sequence_number
+    await eventually(lambda: bench.session.counters.reception == Reception(number, 5))
+    await bench.session.hang_up()
 
 
 async def test_reports_and_packets_of_two_threads_do_not_spoil_each_other(server: PeerServer) -> None:

@@ -26,6 +26,8 @@ LOST = Fault(FaultKind.LOST, "gone")
 class FakeTransport:
     """Says what is in ``script``, then waits until the test ends it."""
 
+    loses = False
+
     def __init__(self, script: list[Json]) -> None:
         self.script = deque(json.dumps(event) for event in script)
         self.end: asyncio.Future[Fault] = asyncio.get_running_loop().create_future()

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.core import liveness
-from edge_agent.core.events import LinkDoubted, LinkDown, LinkTrusted, LinkUp, ServerSaid
+from edge_agent.core import lapse, liveness
+from edge_agent.core.events import (
+    LinkDoubted,
+    LinkDown,
+    LinkLapsed,
+    LinkMended,
+    LinkTrusted,
+    LinkUp,
+    ServerSaid,
+)
 from edge_agent.core.faults import FaultKind
 from edge_agent.server.peer_hooks import cut_off
 from edge_agent.session import watch
@@ -21,9 +29,10 @@ SOUND_ALL_THE_TIME_PACKETS = 60
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every limit is a fifth of what it is."""
     monkeypatch.setattr(watch, "LOOK_EVERY_S", watch.LOOK_EVERY_S / 5)
-    for name in vars(liveness):
-        if name.endswith("_S"):
-            monkeypatch.setattr(liveness, name, getattr(liveness, name) / 5)
+    for module in (liveness, lapse):
+        for name in vars(module):
+            if name.endswith("_S"):
+                monkeypatch.setattr(module, name, getattr(module, name) / 5)
     monkeypatch.setattr(liveness, "ASLEEP_AFTER_S", liveness.ASLEEP_AFTER_S * 5)
 
 
@@ -37,7 +46,7 @@ async def test_peer_that_vanishes_is_doubted_and_then_given_up(server: PeerServe
     cut_off(server.call.connection)
     fault = await bench.fault()
     assert fault.kind is FaultKind.PEER_DEAD
-    assert kinds(bench) == [LinkUp, LinkDoubted, LinkDown]
+    assert kinds(bench) == [LinkUp, LinkLapsed, LinkDoubted, LinkDown]
 
 
 async def test_peer_that_comes_back_is_trusted_again(server: PeerServer, quick: None) -> None:
@@ -51,8 +60,9 @@ async def test_peer_that_comes_back_is_trusted_again(server: PeerServer, quick: 
         vars(protocol).update(send_data=send_data, send_stun=send_stun)
         del protocol.datagram_received
     await eventually(lambda: LinkTrusted(bench.epoch) in bench.events)
+    await eventually(lambda: LinkMended in kinds(bench))
     await bench.session.hang_up()
-    assert kinds(bench) == [LinkUp, LinkDoubted, LinkTrusted]
+    assert kinds(bench) == [LinkUp, LinkLapsed, LinkDoubted, LinkTrusted, LinkMended]
 
 
 async def test_announced_sound_that_stops_ends_the_session(server: PeerServer, quick: None) -> None:

@@ -1,0 +1,121 @@
+"""Whether what is said gets to the server: since when it may be lost, and from where it is to be said again.
+
+A connection without retransmission loses what is said while its path is dead, and nobody says so. When
+nothing comes for a while, what goes may not arrive either; when something comes again, the other side's
+reception report tells whether it has missed anything, or was only late.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from edge_agent.errors import IllegalTransition
+
+LAPSE_AFTER_S = 2.0
+"""Silence, with at least one check that was not answered, in which what is said may be lost. Shorter gaps are
+a matter for whoever receives. A path that is only that slow costs a moment: see REPORT_LIMIT_S."""
+
+REPORT_LIMIT_S = 1.7
+"""So long a report is waited for once something comes again, from a peer that sends them: about one a second
+(RFC 3550 section 6.2 allows 5 s; aiortc and Pion take 1 s, and at most half as much more by chance)."""
+
+LEAST_LOST_SHARE = 0.5
+"""Of what was sent into the silence; less than that is an ordinary loss, and was there before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """What the other side has said of our sound: RFC 3550 section 6.4.1.
+
+    ``newest``: the extended sequence number of the newest packet it has seen. ``missed``: how many it has not
+    got since the beginning.
+    """
+
+    newest: int
+    missed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """What was said from ``since`` on has not reached the other side: sent and lost, or held alone."""
+
+    since: float
+    was_sent: bool = True
+
+
+class Passage(enum.Enum):
+    """Whether what is sent gets there."""
+
+    OPEN = "open"
+    LAPSED = "lapsed"
+    ASKED = "asked"
+
+
+TRANSITIONS: dict[Passage, dict[Passage, str]] = {
+    Passage.OPEN: {Passage.LAPSED: "nothing comes, and a check is not answered"},
+    Passage.LAPSED: {Passage.ASKED: "something comes, and a report may follow"},
+    Passage.ASKED: {
+        Passage.OPEN: "it is known what was missed, or nobody says",
+        Passage.LAPSED: "nothing comes again",
+    },
+}
+"""The legal moves and what makes them; any other is a bug."""
+
+
+class Lapse:
+    """Judges one connection. ``loses``: whether it may lose what was sent; a stream of TCP does not."""
+
+    def __init__(self, *, loses: bool = True) -> None:
+        self.passage = Passage.OPEN
+        self._loses = loses
+        self._sent_before = 0
+        self._reception: Reception | None = None
+        self._heard_before = 0.0
+        self._lapsed_at = 0.0
+        self._back_at = 0.0
+
+    def look(self, heard_at: float, sent: int, reception: Reception | None, now: float) -> Missed | None:
+        """Take what is known; return what the other side has missed, when that is known.
+
+        ``heard_at``: when something came last. ``sent``: how many packets of ours were sent, or tried.
+        """
+        is_silent = now - heard_at >= LAPSE_AFTER_S
+        match self.passage:
+            case Passage.OPEN if is_silent:
+                self._lapsed_at, self._heard_before = now, heard_at
+                self._set_passage(Passage.LAPSED)
+            case Passage.OPEN if now - heard_at < LAPSE_AFTER_S / 2:
+                self._sent_before, self._reception = sent, reception
+            case Passage.LAPSED if not is_silent:
+                self._back_at = now
+                self._set_passage(Passage.ASKED)
+                return self._verdict(sent, reception, now)
+            case Passage.ASKED if is_silent:
+                self._set_passage(Passage.LAPSED)
+            case Passage.ASKED:
+                return self._verdict(sent, reception, now)
+        return None
+
+    def _verdict(self, sent: int, reception: Reception | None, now: float) -> Missed | None:
+        is_lost = self._is_lost(sent, reception, now)
+        if is_lost is None:
+            return None
+        self._set_passage(Passage.OPEN)
+        return Missed(self._heard_before) if is_lost else Missed(self._lapsed_at, was_sent=False)
+
+    def _is_lost(self, sent: int, reception: Reception | None, now: float) -> bool | None:
+        """Whether what was sent before the lapse was noticed has been lost; None: not known yet."""
+        if not self._loses:
+            return False
+        before = self._reception
+        if before is None or reception is None:
+            return True
+        if reception.newest == before.newest:
+            return True if now - self._back_at >= REPORT_LIMIT_S else None
+        return reception.missed - before.missed >= LEAST_LOST_SHARE * max(1, sent - self._sent_before)
+
+    def _set_passage(self, new: Passage) -> None:
+        if new not in TRANSITIONS[self.passage]:
+            raise IllegalTransition(f"passage: {self.passage.value} -> {new.value}")
+        self.passage = new

@@ -1,0 +1,124 @@
+"""What is missed while nothing arrives, and what was only late."""
+
+from __future__ import annotations
+
+from edge_agent.core.lapse import LAPSE_AFTER_S, REPORT_LIMIT_S, Lapse, Missed, Reception
+
+PACKETS_PER_S = 50
+LOOK_S = 0.5
+
+
+class Road:
+    """The way to a server that gets every packet at once while it is open, and says so once a second."""
+
+    def __init__(self, *, reports: bool = True, loses: bool = True) -> None:
+        self.lapse = Lapse(loses=loses)
+        self.now = 100.0
+        self.sent = 0
+        self.missed: list[Missed] = []
+        self._heard_at = self.now
+        self._reports = reports
+        self._got = self._newest = 0
+        self._waiting = 0
+        self._reported_at = self.now
+        self._reception: Reception | None = None
+
+    @property
+    def passage(self) -> str:
+        """How the way is, as far as is known."""
+        return self.lapse.passage.value
+
+    def live(self, for_s: float, *, is_open: bool = True, is_late: bool = False) -> None:
+        """Let time pass. ``is_late``: nothing arrives, but nothing is lost either."""
+        until = self.now + for_s
+        while self.now < until - 1e-9:
+            self.now += LOOK_S
+            self._pass(round(LOOK_S * PACKETS_PER_S), is_open, is_late)
+            missed = self.lapse.look(self._heard_at, self.sent, self._reception, self.now)
+            if missed is not None:
+                self.missed.append(missed)
+
+    def _pass(self, packets: int, is_open: bool, is_late: bool) -> None:
+        self.sent += packets
+        if is_late:
+            self._waiting += packets
+        if not is_open:
+            return
+        self._heard_at = self.now
+        self._got += packets + self._waiting
+        self._waiting = 0
+        self._newest = self.sent
+        if self._reports and self.now - self._reported_at >= 1.0:
+            self._reported_at = self.now
+            self._reception = Reception(self._newest, self._newest - self._got)
+
+
+def test_nothing_is_missed_while_something_comes() -> None:
+    road = Road()
+    road.live(60.0)
+    assert road.missed == []
+    assert road.passage == "open"
+
+
+def test_a_short_gap_is_no_lapse() -> None:
+    road = Road()
+    road.live(10.0)
+    road.live(LAPSE_AFTER_S - LOOK_S, is_open=False)
+    road.live(10.0)
+    assert road.missed == []
+
+
+def test_what_was_said_since_the_last_sign_of_life_is_missed() -> None:
+    for lasts_s in (3.0, 10.0, 20.0):
+        road = Road()
+        road.live(10.0)
+        road.live(lasts_s, is_open=False)
+        assert road.passage == "lapsed"
+        road.live(REPORT_LIMIT_S + LOOK_S)
+        assert road.missed == [Missed(110.0)], lasts_s
+        assert road.passage == "open"
+
+
+def test_what_was_only_late_is_not_missed_but_for_what_was_held() -> None:
+    road = Road()
+    road.live(10.0)
+    road.live(4.0, is_open=False, is_late=True)
+    road.live(2.0)
+    assert road.missed == [Missed(110.0 + LAPSE_AFTER_S, was_sent=False)]
+
+
+def test_a_server_that_reports_nothing_has_missed_it() -> None:
+    road = Road(reports=False)
+    road.live(10.0)
+    road.live(4.0, is_open=False)
+    road.live(LOOK_S)
+    assert road.missed == [Missed(110.0)]
+
+
+def test_a_connection_that_sends_it_again_loses_nothing() -> None:
+    road = Road(reports=False, loses=False)
+    road.live(10.0)
+    road.live(4.0, is_open=False)
+    road.live(LOOK_S)
+    assert road.missed == [Missed(110.0 + LAPSE_AFTER_S, was_sent=False)]
+
+
+def test_a_report_that_stays_away_is_not_waited_for_for_long() -> None:
+    road = Road()
+    road.live(10.0)
+    road.live(4.0, is_open=False)
+    road._reports = False
+    road.live(REPORT_LIMIT_S + LOOK_S)
+    assert road.missed == [Missed(110.0)]
+
+
+def test_a_way_that_opens_for_a_moment_alone_is_judged_when_it_stays_open() -> None:
+    road = Road()
+    road.live(10.0)
+    road.live(4.0, is_open=False)
+    road._reports = False
+    road.live(LOOK_S)
+    road.live(4.0, is_open=False)
+    road._reports = True
+    road.live(3.0)
+    assert road.missed == [Missed(110.0)]

@@ -1,0 +1,117 @@
+"""What is said while the way to the server has lapsed is held, and said again when it is open."""
+
+from __future__ import annotations
+
+from edge_agent.core import events as happened
+from edge_agent.core.commands import Gate, SetUplink
+from edge_agent.core.faults import FaultKind
+from edge_agent.core.gate import UNNOTICED_S
+from edge_agent.core.lapse import Missed
+from edge_agent.core.settings import Duplex
+from edge_agent.protocol import client_events as ask
+from tests.core.scenes import (
+    Scene,
+    committed,
+    connected,
+    created,
+    in_button_mode,
+    settings,
+    speech_started,
+    speech_stopped,
+    started,
+)
+
+
+def lapsed(scene: Scene) -> Scene:
+    return scene.event(happened.LinkLapsed(scene.epoch))
+
+
+def mended(scene: Scene, since: float, *, was_sent: bool = True) -> Scene:
+    return scene.event(happened.LinkMended(scene.epoch, Missed(since, was_sent)))
+
+
+def told_since(scene: Scene) -> float | None:
+    """From when on the session is told what was said, by the last command of the gate."""
+    uplinks = [command for _, command in scene.log if isinstance(command, SetUplink)]
+    assert uplinks[-1].gate is Gate.OPEN
+    return uplinks[-1].since
+
+
+def position(scene: Scene) -> str:
+    """Where the microphone's sound goes."""
+    return scene.gate.value
+
+
+def half_duplex_in_an_answer() -> Scene:
+    scene = connected(settings(duplex=Duplex.HALF))
+    scene.until(102.0).hear(speech_started(), speech_stopped(), committed(), created(), started())
+    return scene.sound(101.5)
+
+
+def test_what_is_said_in_a_lapse_is_held_and_told_when_it_is_over() -> None:
+    scene = lapsed(connected().until(110.0))
+    assert scene.gate is Gate.HOLDING
+    assert scene.state == "ready", "nobody is alarmed by a moment of silence"
+    mended(scene.until(115.0), 108.0)
+    assert told_since(scene) == 108.0 - UNNOTICED_S
+
+
+def test_an_utterance_that_the_lapse_broke_is_told_from_its_beginning() -> None:
+    scene = connected().until(106.0).hear(speech_started())
+    mended(lapsed(scene.until(109.5)).until(112.0), 107.2)
+    assert told_since(scene) == 106.0 - UNNOTICED_S
+
+
+def test_what_was_heard_to_its_end_is_not_told_again() -> None:
+    scene = connected().until(106.0).hear(speech_started(), speech_stopped(), committed())
+    mended(lapsed(scene.until(109.5)).until(112.0), 107.2)
+    assert told_since(scene) == 107.2
+
+
+def test_what_was_only_late_is_not_told_again() -> None:
+    scene = connected().until(106.0).hear(speech_started())
+    mended(lapsed(scene.until(109.5)).until(112.0), 109.5, was_sent=False)
+    assert told_since(scene) == 109.5
+
+
+def test_another_session_is_told_all_that_was_not_answered() -> None:
+    scene = lapsed(connected().until(110.0))
+    scene.until(114.0).down(FaultKind.PEER_DEAD)
+    scene.until(scene.now + 1.0).up("sess_2")
+    assert told_since(scene) == 100.0
+    mended(scene.caught_up(), 108.0)
+    assert told_since(scene) == 100.0, "a lapse of the former session is over with it"
+
+
+def test_a_lapse_of_another_session_is_none() -> None:
+    scene = connected()
+    scene.event(happened.LinkLapsed(scene.epoch - 1))
+    assert scene.gate is Gate.OPEN
+
+
+def test_who_is_muted_is_not_held() -> None:
+    scene = lapsed(connected()).event(happened.MuteRequested(True))
+    assert scene.gate is Gate.CLOSED
+
+
+def test_in_half_duplex_what_was_held_is_kept_while_the_answer_goes_on() -> None:
+    scene = half_duplex_in_an_answer()
+    assert position(scene) == "closed"
+    lapsed(scene.until(106.0).silence().until(107.0))
+    assert position(scene) == "holding", "the loudspeaker is silent, whatever the server has said"
+    scene.until(112.0).sound()
+    assert position(scene) == "keeping"
+    mended(scene.until(112.5), 105.0)
+    assert told_since(scene) == 105.0 - UNNOTICED_S
+    scene.caught_up()
+    assert position(scene) == "closed"
+
+
+def test_talk_is_handed_over_when_the_server_has_got_all_of_it() -> None:
+    scene = in_button_mode().press().until(102.0)
+    lapsed(scene).until(104.0).release()
+    scene.until(106.0)
+    assert not any(isinstance(event, ask.InputAudioBufferCommit) for event in scene.take_sent())
+    mended(scene, 100.5)
+    scene.until(108.0).caught_up().until(109.0)
+    assert any(isinstance(event, ask.InputAudioBufferCommit) for event in scene.take_sent())
