@@ -10,10 +10,12 @@ WINDOW_EVENTS = 500
 """Ten seconds of packets of 20 ms: long enough for a quantile near the end, short enough to follow a network
 that changes (NetEQ's histogram forgets half in about as many)."""
 
-QUANTILE = 0.97
-"""So many packets are waited for; NetEQ's default is 0.95 to 0.97."""
+QUANTILE = 0.98
+"""So many packets are waited for; NetEQ's 0.95 to 0.97 count in whole packets, rounded up."""
 
-MARGIN = 1.05
+MARGIN = 1.1
+"""For what the sample of the last seconds does not show."""
+
 SMALLEST_MARGIN_S = 0.002
 """What is added to the quantile: for jitter that is bounded nothing is late then. A thread wakes up about a
 millisecond late when the interpreter is busy; and a drift of 100 ppm takes away a millisecond in ten seconds,
@@ -28,7 +30,7 @@ LARGEST_TARGET_S = 0.300
 RECENT_EVENTS = 100
 """Two seconds: a network that becomes worse is noticed by the quantile after about a third of a second."""
 
-LATE_EVENTS = 3
+LATE_EVENTS = 2
 """So many of the recent ones are followed at once: of RECENT_EVENTS they are what QUANTILE leaves out."""
 
 TRUSTED_EVENTS = 50

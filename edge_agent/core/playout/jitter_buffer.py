@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import enum
 import math
-from typing import Protocol
 
 from edge_agent.core.pcm import (
     BYTES_PER_S,
@@ -21,23 +20,27 @@ from edge_agent.core.pcm import (
     SAMPLE_RATE_HZ,
     SILENCE,
 )
+from edge_agent.core.playout.bridge import LONGEST_BRIDGE_SAMPLES, Bridge, Decoder
 from edge_agent.core.playout.delay import DelayEstimate
 from edge_agent.core.playout.opus_toc import LARGEST_DTX_BYTES
 from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.core.playout.packet_buffer import PacketBuffer, WaitingPacket
 from edge_agent.core.playout.pull_clock import PullClock
-from edge_agent.core.playout.retiming import SHORTENABLE_SAMPLES, SILENCE_TOLERANCE_S, Retimer
-from edge_agent.core.playout.samples import REJOINED_SAMPLES, fade_to_silence, is_audible, rejoined
+from edge_agent.core.playout.retiming import (
+    SHORTENABLE_SAMPLES,
+    SHORTEST_BLOCK_SAMPLES,
+    SILENCE_TOLERANCE_S,
+    Retimer,
+)
+from edge_agent.core.playout.samples import is_audible
 from edge_agent.core.playout.statistics import PlayoutStatistics
 from edge_agent.errors import IllegalTransition
-
-LONGEST_BRIDGE_SAMPLES = 4_800
-"""100 ms of concealment, by when libopus has faded out; a longer hole is silent."""
 
 LONGEST_COMFORT_SAMPLES = 48_000
 """A second of comfort noise after the last packet: in a silence Opus sends one every 400 ms. A sender that
 sends none any more has paused."""
 
+SHORTEST_BLOCK_BYTES = SHORTEST_BLOCK_SAMPLES * SAMPLE_BYTES
 LONGEST_BLOCK_BYTES = 2 * PERIOD_BYTES
 """20 ms: what is decoded already is given out at once. It is played no later for it, and the playback thread
 wakes up half as often."""
@@ -67,28 +70,6 @@ MOVES: dict[Phase, frozenset[Phase]] = {
 }
 
 
-class Decoder(Protocol):
-    """Opus to mono PCM at 48 kHz. Every method returns exactly the samples that were asked for."""
-
-    def decode(self, payload: bytes, samples: int) -> bytes:
-        """Return the packet's sound; what can't be decoded is concealed."""
-
-    def recover(self, next_payload: bytes, samples: int) -> bytes:
-        """Return the sound before a packet, from its in-band FEC if it has any, else concealed."""
-
-    def conceal(self, samples: int) -> bytes:
-        """Return sound that goes on like the last."""
-
-    def keep(self) -> None:
-        """Remember where the stream is."""
-
-    def take_back(self) -> None:
-        """Go back there: what was decoded and concealed since did not happen."""
-
-    def reset(self) -> None:
-        """Begin a new stream."""
-
-
 class JitterBuffer:
     """Packets in any order go in, blocks of sound come out, one for each :meth:`pull`. ``now`` never falls.
 
@@ -107,12 +88,10 @@ class JitterBuffer:
         """The timestamp of the sample that follows ``_pcm``: what is decoded next."""
         self._sequence = 0
         self._comfort_samples = 0
-        self._was_audible = False
-        self._is_concealing = False
-        self._bridged_samples = 0
         self._stale_until = -math.inf
         self._stale_before_s = -math.inf
         self.statistics = PlayoutStatistics()
+        self._bridge = Bridge(decoder, self.statistics)
         self._retimer = Retimer(self.statistics)
 
     @property
@@ -167,21 +146,19 @@ class JitterBuffer:
             self._start()
         block = self._next_block(now) if self._phase is not Phase.SILENT else b""
         if not block:
-            self._was_audible = False
             return self._comfort_noise() if self._comfort_samples > 0 else SILENCE
-        self._was_audible = is_audible(block[-PERIOD_BYTES:])
         self._retimer.played(block)
         self._count(block)
         return block
 
     def _next_block(self, now: float) -> bytes:
         """Return the next block, b"" if there is none."""
-        while len(self._pcm) < PERIOD_BYTES and self._phase is not Phase.SILENT:
+        while len(self._pcm) < SHORTEST_BLOCK_BYTES and self._phase is not Phase.SILENT:
             if not self._extend(now):
                 break
         pcm = bytes(self._pcm[:LONGEST_BLOCK_BYTES])
         del self._pcm[:LONGEST_BLOCK_BYTES]
-        if self._phase is not Phase.PLAYING or len(pcm) < PERIOD_BYTES:
+        if self._phase is not Phase.PLAYING or len(pcm) < SHORTEST_BLOCK_BYTES:
             return pcm
         error_s = self._error_s(now, len(pcm) // SAMPLE_BYTES)
         if is_audible(pcm):
@@ -192,7 +169,7 @@ class JitterBuffer:
         """Decode or make up some more sound; False if there is none to be had."""
         head = self._packets.head
         if head is None:
-            return self._bridge()
+            return self._bridge_over()
         assert self._position is not None
         gap_samples = head.timestamp - self._position
         if gap_samples <= 0:
@@ -206,15 +183,18 @@ class JitterBuffer:
     def _decode(self, packet: WaitingPacket, now: float) -> None:
         assert self._position is not None
         known_samples = self._position - packet.timestamp
-        is_only_late = self._bridged_samples > 0 and known_samples == 0
-        pcm = self._rejoin(packet) if is_only_late else self._decoder.decode(packet.payload, packet.duration)
+        is_only_late = self._bridge.samples > 0 and known_samples == 0
+        pcm = (
+            self._rejoin(packet, now)
+            if is_only_late
+            else self._decoder.decode(packet.payload, packet.duration)
+        )
         self._pcm += pcm[known_samples * SAMPLE_BYTES :]
         self._position = packet.end
         self._sequence = packet.sequence
         is_dtx = len(packet.payload) <= LARGEST_DTX_BYTES
         self._comfort_samples = LONGEST_COMFORT_SAMPLES if is_dtx else 0
-        self._bridged_samples = 0
-        self._is_concealing = False
+        self._bridge.end()
         if self._phase is Phase.BRIDGING:
             self._set_phase(Phase.PLAYING)
         samples = packet.duration
@@ -222,42 +202,31 @@ class JitterBuffer:
         self.statistics.jitter_buffer_target_delay += self._delay.target_s * samples
         self.statistics.jitter_buffer_emitted_count += samples
 
-    def _bridge(self) -> bool:
+    def _bridge_over(self) -> bool:
         """Nothing is there: go on like before for a while, unless that was silence."""
-        if not self._was_audible or self._bridged_samples >= LONGEST_BRIDGE_SAMPLES:
+        if not is_audible(self._retimer.last_period) or self._bridge.is_at_its_end:
             self._fall_silent()
             return False
         if self._phase is Phase.PLAYING:
             self._set_phase(Phase.BRIDGING)
-        if self._bridged_samples == 0:
-            self._decoder.keep()
-        pcm = self._conceal(PERIOD_SAMPLES)
-        self._bridged_samples += PERIOD_SAMPLES
-        is_last = self._bridged_samples >= LONGEST_BRIDGE_SAMPLES
-        self._pcm += fade_to_silence(pcm) if is_last else pcm
+        self._pcm += self._bridge.go_on()
         return True
 
-    def _rejoin(self, packet: WaitingPacket) -> bytes:
-        """Return a packet's sound as it goes on from what was made up while it was late.
-
-        The decoder never knows of that: a stream decodes best after what was really sent.
-        """
-        made_up = self._decoder.conceal(REJOINED_SAMPLES)
-        self._decoder.take_back()
-        joined, more_samples = rejoined(made_up, self._decoder.decode(packet.payload, packet.duration))
-        self._count_concealed(more_samples)
-        return joined
+    def _rejoin(self, packet: WaitingPacket, now: float) -> bytes:
+        late_samples = round((self._delay_s(now, 0) - self._delay.target_s) * SAMPLE_RATE_HZ)
+        return self._bridge.rejoin(packet.payload, packet.duration, late_samples)
 
     def _fill_gap(self, head: WaitingPacket, gap_samples: int, now: float) -> bool:
         """Packets before ``head`` are missing. Once they are given up, what was bridged stands for them."""
         assert self._position is not None
         if self._error_s(now, 0) < -PERIOD_S / 2:
-            return self._bridge()  # the buffer is too shallow for this path: what is missing may still come
+            return (
+                self._bridge_over()
+            )  # the buffer is too shallow for this path: what is missing may still come
         lost = head.sequence - self._sequence - 1
         if gap_samples > min(lost * head.duration, LONGEST_BRIDGE_SAMPLES):
-            return self._bridge()  # a pause of the sender as well, or a hole too long to fill
-        bridged = min(gap_samples, self._bridged_samples)
-        self._bridged_samples = 0
+            return self._bridge_over()  # a pause of the sender as well, or a hole too long to fill
+        bridged = min(gap_samples, self._bridge.settle())
         self._position += bridged
         if gap_samples > bridged:
             self._close_gap(head, gap_samples - bridged)
@@ -267,26 +236,27 @@ class JitterBuffer:
         """Conceal up to one packet of what is missing, with the help of ``head`` if it follows directly."""
         assert self._position is not None
         if gap_samples <= head.duration:
-            self._count_concealed(gap_samples)
-            self.statistics.fec_samples_recovered += gap_samples
-            self._pcm += self._decoder.recover(head.payload, gap_samples)
+            self._pcm += self._bridge.recover(head.payload, gap_samples)
         else:
             gap_samples = head.duration
-            self._pcm += self._conceal(gap_samples)
+            self._pcm += self._bridge.conceal(gap_samples)
         self._position += gap_samples
 
     # -- timing ------------------------------------------------------------------------------------
 
     def _error_s(self, now: float, taken_samples: int) -> float:
         """How much later than wanted the next sample is played, ``taken_samples`` of it being in hand."""
-        assert self._position is not None
-        media_samples = self._position - len(self._pcm) // SAMPLE_BYTES - taken_samples
-        delay_s = self._delay.delay_s(now, media_samples / SAMPLE_RATE_HZ)
+        delay_s = self._delay_s(now, taken_samples)
         error_s = delay_s - self._delay.target_s
         if error_s < 0:
             return error_s
         spare_s = min(error_s, delay_s - self._delay.recent_peak_s)
         return spare_s if spare_s > TOLERATED_S + TOLERATED_SHARE * self._delay.target_s else 0.0
+
+    def _delay_s(self, now: float, taken_samples: int) -> float:
+        assert self._position is not None
+        media_samples = self._position - len(self._pcm) // SAMPLE_BYTES - taken_samples
+        return self._delay.delay_s(now, media_samples / SAMPLE_RATE_HZ)
 
     def _retime_speech(self, pcm: bytes, error_s: float, now: float) -> bytes:
         if not self._retimer.is_due(error_s, now):
@@ -326,8 +296,7 @@ class JitterBuffer:
         self._sequence = head.sequence - 1
 
     def _fall_silent(self) -> None:
-        self._bridged_samples = 0
-        self._is_concealing = False
+        self._bridge.end()
         if self._phase is not Phase.SILENT:
             self._set_phase(Phase.SILENT)
 
@@ -358,19 +327,6 @@ class JitterBuffer:
     def _comfort_noise(self) -> bytes:
         self._comfort_samples -= PERIOD_SAMPLES
         return self._decoder.conceal(PERIOD_SAMPLES)
-
-    def _conceal(self, samples: int) -> bytes:
-        self._count_concealed(samples)
-        pcm = self._decoder.conceal(samples)
-        if not is_audible(pcm):
-            self.statistics.silent_concealed_samples += samples
-        return pcm
-
-    def _count_concealed(self, samples: int) -> None:
-        if not self._is_concealing:
-            self.statistics.concealment_events += 1
-        self._is_concealing = True
-        self.statistics.concealed_samples += samples
 
     def _count(self, block: bytes) -> None:
         self.statistics.total_samples_received += len(block) // SAMPLE_BYTES

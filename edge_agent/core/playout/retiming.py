@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import audioop
 
-from edge_agent.core.pcm import PERIOD_SAMPLES, SAMPLE_BYTES, SAMPLE_RATE_HZ
+from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_SAMPLES, SAMPLE_BYTES, SAMPLE_RATE_HZ
 from edge_agent.core.playout.samples import (
     COMPARED_SAMPLES,
     SEARCHED_SAMPLES,
@@ -88,6 +88,11 @@ class Retimer:
     def played(self, block: bytes) -> None:
         """Remember what was played last: speech is compared with it."""
         self._history = (self._history + block)[-SEARCHED_SAMPLES * SAMPLE_BYTES :]
+
+    @property
+    def last_period(self) -> bytes:
+        """What was played last, 10 ms of it."""
+        return self._history[-PERIOD_BYTES:]
 
     def shorter(self, pcm: bytes, error_s: float, now: float) -> bytes:
         """Return SHORTENABLE_SAMPLES of speech with some pitch periods less; as they are if none fits."""

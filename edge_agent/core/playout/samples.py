@@ -39,6 +39,10 @@ REJOINED_SAMPLES = 2 * COMPARED_SAMPLES
 """20 ms: what :func:`rejoined` looks at, 10 ms of it for the place where to leave."""
 
 
+REPLACED_SEARCH_SAMPLES = 240
+"""5 ms: how far from where it should be :func:`replaced` looks for a place to join."""
+
+
 def peak(pcm: bytes) -> int:
     """Return the greatest magnitude, 0 to 32 768."""
     return audioop.max(pcm, SAMPLE_BYTES)
@@ -92,6 +96,25 @@ def rejoined(made_up: bytes, pcm: bytes) -> tuple[bytes, int]:
     leave, fade_bytes = leave_samples * SAMPLE_BYTES, min(CROSS_FADE_SAMPLES * SAMPLE_BYTES, len(pcm))
     faded = cross_fade(made_up[leave : leave + fade_bytes], pcm[:fade_bytes])
     return made_up[:leave] + faded + pcm[fade_bytes:], leave_samples
+
+
+def replaced(made_up: bytes, pcm: bytes, samples: int) -> bytes:
+    """Return ``pcm`` from about ``samples`` on, as it goes on from the beginning of ``made_up``.
+
+    It is joined where the two are most alike, REPLACED_SEARCH_SAMPLES before or behind at most.
+    """
+    length = len(pcm) // SAMPLE_BYTES
+    first = max(0, samples - REPLACED_SEARCH_SAMPLES)
+    last = min(samples + REPLACED_SEARCH_SAMPLES, length - CROSS_FADE_SAMPLES)
+    join_samples = samples
+    if first <= last:
+        compared = min(COMPARED_SAMPLES, length - last)
+        searched = pcm[first * SAMPLE_BYTES : (last + compared) * SAMPLE_BYTES]
+        offset, _ = audioop.findfit(searched, made_up[: compared * SAMPLE_BYTES])
+        join_samples = first + offset
+    rest = pcm[join_samples * SAMPLE_BYTES :]
+    fade_bytes = min(CROSS_FADE_SAMPLES * SAMPLE_BYTES, len(rest))
+    return cross_fade(made_up[:fade_bytes], rest[:fade_bytes]) + rest[fade_bytes:]
 
 
 def cross_fade(old: bytes, new: bytes) -> bytes:

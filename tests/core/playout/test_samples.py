@@ -13,6 +13,7 @@ from edge_agent.core.playout.samples import (
     CROSS_FADE_SAMPLES,
     LONGEST_LAG_SAMPLES,
     REJOINED_SAMPLES,
+    REPLACED_SEARCH_SAMPLES,
     SEARCHED_SAMPLES,
     SHORTEST_LAG_SAMPLES,
     cross_fade,
@@ -22,6 +23,7 @@ from edge_agent.core.playout.samples import (
     peak,
     rejoined,
     repetition,
+    replaced,
     splice,
 )
 from tests.audio.sounds import tone
@@ -159,3 +161,22 @@ def test_a_packet_of_any_length_is_joined_without_losing_a_sample(samples: int) 
     joined, more_samples = rejoined(tone(200, 0.02), tone(150, samples / 48_000))
     assert len(joined) == (samples + more_samples) * SAMPLE_BYTES
     assert 0 <= more_samples <= REJOINED_SAMPLES
+
+
+@pytest.mark.parametrize("missing", [120, 480, 720])
+def test_sound_goes_on_without_its_beginning_where_it_is_most_alike(missing: int) -> None:
+    made_up, pcm = voice(100 + missing, REJOINED_SAMPLES), voice(0, 960)
+    played = replaced(made_up, pcm, missing)
+    left = len(played) // SAMPLE_BYTES
+    assert abs(left - (960 - missing)) <= REPLACED_SEARCH_SAMPLES
+    assert played == made_up[: len(played)]
+
+
+@given(
+    st.integers(1, 960).flatmap(lambda length: st.tuples(st.just(length), st.integers(0, length))),
+    st.sampled_from([0.0, 180.0, 3_000.0]),
+)
+def test_the_beginning_can_be_left_out_of_sound_of_any_length(lengths: tuple[int, int], hz: float) -> None:
+    length, missing = lengths
+    played = replaced(tone(200, 0.02), tone(hz, length / 48_000), missing)
+    assert abs(len(played) // SAMPLE_BYTES - (length - missing)) <= REPLACED_SEARCH_SAMPLES

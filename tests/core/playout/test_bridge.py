@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import pytest
+
+from edge_agent.core.pcm import SAMPLE_BYTES
+from edge_agent.core.playout.bridge import (
+    BRIDGE_STEP_SAMPLES,
+    LONGEST_BRIDGE_SAMPLES,
+    LONGEST_STAND_IN_SAMPLES,
+    MADE_UP_SAMPLES,
+    Bridge,
+)
+from edge_agent.core.playout.samples import is_audible
+from edge_agent.core.playout.statistics import PlayoutStatistics
+from tests.core.playout.scenes import PITCH_SAMPLES, FakeDecoder, payload, voice
+
+PACKET_SAMPLES = 960
+
+
+class Gap:
+    """A voice that speaks, and whose next packet does not come: it begins at ``at_samples``."""
+
+    def __init__(self) -> None:
+        self.decoder = FakeDecoder()
+        self.statistics = PlayoutStatistics()
+        self.bridge = Bridge(self.decoder, self.statistics)
+        self.at_samples = PACKET_SAMPLES
+        self.decoder.decode(payload(0), PACKET_SAMPLES)
+
+    def go_on(self, steps: int) -> bytes:
+        return b"".join(self.bridge.go_on() for _ in range(steps))
+
+    def rejoin(self, late_samples: int) -> bytes:
+        return self.bridge.rejoin(payload(self.at_samples), PACKET_SAMPLES, late_samples)
+
+
+@pytest.fixture
+def gap() -> Gap:
+    return Gap()
+
+
+def count(pcm: bytes) -> int:
+    return len(pcm) // SAMPLE_BYTES
+
+
+def test_a_bridge_goes_on_like_the_sound_before_in_steps_that_libopus_can_make(gap: Gap) -> None:
+    assert gap.go_on(6) == voice(gap.at_samples, 6 * BRIDGE_STEP_SAMPLES)
+    concealed = [call.samples for call in gap.decoder.calls if call.what == "conceal"]
+    assert concealed == [MADE_UP_SAMPLES] * 3
+
+
+def test_a_bridge_ends_in_silence(gap: Gap) -> None:
+    steps = LONGEST_BRIDGE_SAMPLES // BRIDGE_STEP_SAMPLES
+    assert not gap.bridge.is_at_its_end
+    bridged = gap.go_on(steps)
+    assert gap.bridge.is_at_its_end
+    assert not is_audible(bridged[-20 * SAMPLE_BYTES :])
+    assert gap.statistics.concealed_samples == LONGEST_BRIDGE_SAMPLES
+    assert gap.statistics.concealment_events == 1
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_a_packet_that_is_late_for_once_is_played_without_its_beginning(gap: Gap, steps: int) -> None:
+    bridged = gap.go_on(steps)
+    played = bridged + gap.rejoin(late_samples=10_000)
+    # The time goes on as if nothing had happened, but for the place where both are alike.
+    assert abs(count(played) - PACKET_SAMPLES) <= PITCH_SAMPLES
+    assert played == voice(gap.at_samples, count(played))
+    assert gap.statistics.concealed_samples == count(bridged)
+
+
+def test_a_packet_that_is_late_because_the_path_became_slower_is_played_whole(gap: Gap) -> None:
+    bridged = gap.go_on(3)
+    played = bridged + gap.rejoin(late_samples=0)
+    assert count(played) >= count(bridged) + PACKET_SAMPLES
+    assert gap.statistics.concealed_samples == count(played) - PACKET_SAMPLES
+
+
+def test_nothing_is_left_out_after_a_long_bridge(gap: Gap) -> None:
+    bridged = gap.go_on(LONGEST_STAND_IN_SAMPLES // BRIDGE_STEP_SAMPLES + 1)
+    assert count(gap.rejoin(late_samples=10_000)) >= PACKET_SAMPLES
+    assert count(bridged) > LONGEST_STAND_IN_SAMPLES
+
+
+def test_a_packet_never_vanishes_behind_its_bridge(gap: Gap) -> None:
+    gap.go_on(LONGEST_STAND_IN_SAMPLES // BRIDGE_STEP_SAMPLES)
+    assert gap.rejoin(late_samples=10_000)
+
+
+def test_the_decoder_knows_nothing_of_a_bridge_to_a_late_packet(gap: Gap) -> None:
+    gap.go_on(2)
+    gap.rejoin(late_samples=10_000)
+    assert [call.what for call in gap.decoder.calls][-2:] == ["take back", "decode"]
+
+
+def test_what_stands_for_lost_packets_counts_once(gap: Gap) -> None:
+    gap.go_on(4)
+    assert gap.bridge.settle() == 4 * BRIDGE_STEP_SAMPLES
+    assert gap.bridge.settle() == 0
+
+
+def test_what_was_made_up_and_not_played_comes_before_what_is_recovered(gap: Gap) -> None:
+    gap.go_on(1)
+    gap.bridge.settle()
+    assert gap.bridge.recover(payload(gap.at_samples), 240) == voice(gap.at_samples + 240, 240)
+    assert not [call for call in gap.decoder.calls if call.what == "recover"]
+    assert gap.statistics.fec_samples_recovered == 0
+
+
+def test_a_lost_packet_is_recovered_with_the_help_of_the_next(gap: Gap) -> None:
+    gap.bridge.recover(payload(2 * PACKET_SAMPLES), PACKET_SAMPLES)
+    assert gap.decoder.calls[-1].what == "recover"
+    assert gap.statistics.fec_samples_recovered == gap.statistics.concealed_samples == PACKET_SAMPLES
+
+
+def test_each_gap_is_an_event_of_its_own(gap: Gap) -> None:
+    gap.go_on(2)
+    gap.bridge.end()
+    gap.go_on(1)
+    assert gap.statistics.concealment_events == 2
