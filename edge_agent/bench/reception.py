@@ -14,7 +14,7 @@ import numpy as np
 from edge_agent.bench.child import StackProcess, cpu_s, memory_mib, running
 from edge_agent.bench.errors import BenchError
 from edge_agent.bench.far_end import FarEnd
-from edge_agent.bench.impairments import LEAD_IN_S, Schedule
+from edge_agent.bench.impairments import LEAD_IN_S, PACKET_S, Schedule
 from edge_agent.bench.peers import Stack
 from edge_agent.bench.speech import Speech
 from edge_agent.bench.timeline import Block
@@ -56,8 +56,8 @@ async def receive(
             ending.push_async_callback(end.close)
         await asyncio.gather(*(_connect(*pair) for pair in zip(children, ends, strict=True)))
         begins_at_s = time.monotonic() + START_AFTER_S
-        for end in ends:
-            end.begin(begins_at_s)
+        for number, end in enumerate(ends):
+            end.begin(begins_at_s + number * PACKET_S / len(ends))
         await asyncio.sleep(begins_at_s + LEAD_IN_S - time.monotonic())
         before = [await _counters(child) for child in children]
         used_s, since_s = [cpu_s(child.pid) for child in children], time.monotonic()
