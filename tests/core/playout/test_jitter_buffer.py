@@ -8,7 +8,8 @@ from itertools import pairwise
 import pytest
 
 from edge_agent.core.pcm import PERIOD_S, PERIOD_SAMPLES, SAMPLE_RATE_HZ, SILENCE
-from edge_agent.core.playout.jitter_buffer import LONGEST_BRIDGE_SAMPLES, MOVES, STALE_S, JitterBuffer, Phase
+from edge_agent.core.playout.bridge import LONGEST_BRIDGE_SAMPLES
+from edge_agent.core.playout.jitter_buffer import MOVES, STALE_S, JitterBuffer, Phase
 from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.core.playout.packet_buffer import LIMIT_PACKETS
 from edge_agent.errors import IllegalTransition
