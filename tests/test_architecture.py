@@ -39,8 +39,9 @@ LAYERS: tuple[frozenset[str], ...] = (
             "supervision",
         }
     ),
-    frozenset({"servers"}),
+    frozenset({"display", "servers"}),
     frozenset({"parts"}),
+    frozenset({"sound"}),
     frozenset({"appliance", "probe"}),
     frozenset({"budget_report", "daemon"}),
     frozenset({"bench", "demo"}),
