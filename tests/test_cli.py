@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from edge_agent import __version__, cli
+from edge_agent.cli.arguments import DEFAULT_CONFIG
+from edge_agent.cli.serve import DEFAULT_SERVER_PORT
 from edge_agent.config.loader import parse_config
 from edge_agent.config.schema import DEFAULT_ENDPOINT, Config
 from edge_agent.core.ways import TransportKind
@@ -357,7 +359,7 @@ def test_serve_hands_its_arguments_over(monkeypatch: pytest.MonkeyPatch) -> None
     arguments = ["--host", "::1", "--port", "0", "--dialect", "beta", "--scenario", "/a.yaml"]
     cli.main(["serve", *arguments, "--key-env", "EDGE_AGENT_TEST_KEY", "--max-session-s", "10"])
     assert asked == [
-        ServerSettings(port=cli.DEFAULT_SERVER_PORT),
+        ServerSettings(port=DEFAULT_SERVER_PORT),
         ServerSettings("::1", 0, Dialect.BETA, Path("/a.yaml"), "sk-canary-0123456789", 10.0),
     ]
 
@@ -379,6 +381,6 @@ def test_run_hands_its_arguments_over(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli.main(["run"]) == ExitCode.BUSY
     cli.main(["run", "--config", "/a.yaml", "--log-level", "debug", "--log-format", "journal"])
     assert asked == [
-        (cli.DEFAULT_CONFIG, None, LogFormat.AUTO),
+        (DEFAULT_CONFIG, None, LogFormat.AUTO),
         (Path("/a.yaml"), "debug", LogFormat.JOURNAL),
     ]
