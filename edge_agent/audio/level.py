@@ -10,6 +10,8 @@ FULL_SCALE = 32_768
 FLOOR_DBFS = -96.0
 """What digital silence reads as: one step of 16 bit is 96 dB below full scale."""
 
+_FLOOR_MAGNITUDE = FULL_SCALE * math.pow(10.0, FLOOR_DBFS / 20.0)
+
 FALL_DB_PER_S = 20.0 / 1.7
 """How fast a meter falls back: 20 dB in 1.7 s, IEC 60268-10 type I."""
 
@@ -18,7 +20,8 @@ _FALL_PER_PERIOD = math.pow(10.0, -FALL_DB_PER_S * PERIOD_S / 20.0)
 
 def to_dbfs(magnitude: float) -> float:
     """Return a sample magnitude in dB relative to full scale, never below FLOOR_DBFS."""
-    return max(FLOOR_DBFS, 20.0 * math.log10(magnitude / FULL_SCALE)) if magnitude > 0 else FLOOR_DBFS
+    # Asked before the logarithm: what a meter shows after minutes of silence is too small to be divided.
+    return 20.0 * math.log10(magnitude / FULL_SCALE) if magnitude > _FLOOR_MAGNITUDE else FLOOR_DBFS
 
 
 def from_dbfs(level_dbfs: float) -> float:

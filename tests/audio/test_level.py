@@ -24,3 +24,12 @@ def test_the_meter_jumps_up_and_falls_at_the_standard_speed() -> None:
     assert meter.level_dbfs == pytest.approx(-20.0 - FALL_DB_PER_S, abs=0.1)
     meter.reset()
     assert meter.level_dbfs == FLOOR_DBFS
+
+
+def test_ten_minutes_of_digital_silence_are_shown_as_silence() -> None:
+    meter = PeakMeter()
+    meter.feed(32_767)
+    for _ in range(round(600 / PERIOD_S)):
+        meter.feed(0)
+    assert meter.level_dbfs == FLOOR_DBFS
+    assert to_dbfs(5e-324) == FLOOR_DBFS
