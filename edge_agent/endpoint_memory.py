@@ -49,9 +49,9 @@ class EndpointMemory:
         """Return what is known of the endpoint ``name``."""
         return self._known.get(name, Remembered())
 
-    def watch(self, name: str) -> Watch:
-        """Return who follows one session of the endpoint ``name``."""
-        return Watch(self, name)
+    def watch(self, name: str, *, hears_playback: bool = True) -> Watch:
+        """Return who follows one session of the endpoint ``name``; ``hears_playback``: see Learner."""
+        return Watch(self, name, hears_playback=hears_playback)
 
     def keep(self, name: str, **changes: object) -> None:
         """Change what is known of an endpoint, and keep it if anything has changed beside the time."""
@@ -88,10 +88,10 @@ class EndpointMemory:
 class Watch:
     """Learns from one session."""
 
-    def __init__(self, memory: EndpointMemory, name: str) -> None:
+    def __init__(self, memory: EndpointMemory, name: str, *, hears_playback: bool) -> None:
         self._memory = memory
         self._name = name
-        self._learner = Learner(memory.of(name).abilities)
+        self._learner = Learner(memory.of(name).abilities, hears_playback=hears_playback)
 
     def saw_name(self, wire_type: str) -> None:
         """An event arrived under this name."""

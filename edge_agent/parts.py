@@ -51,7 +51,7 @@ from edge_agent.core.settings import (
     Duplex,
     Mode,
 )
-from edge_agent.core.ways import Way
+from edge_agent.core.ways import TransportKind, Way
 from edge_agent.endpoint_memory import EndpointMemory
 from edge_agent.gpio.factory import Factory, FactoryKind, open_factory
 from edge_agent.gpio.settings import ButtonWiring, LedKind, LedSettings
@@ -134,7 +134,9 @@ class Parts:
         transport = way.transport if way.transport in offered else offered[0]
         endpoint, wishes = server.by(transport)
         sound = _Sound(self.uplink, self.downlink)
-        watch = self.memory.watch(server.offer.name)
+        is_told = transport is TransportKind.WEBRTC
+        tells_end = self.memory.of(server.offer.name).abilities.tells_end is True
+        watch = self.memory.watch(server.offer.name, hears_playback=is_told)
 
         def told(event: Event) -> None:
             watch.saw(event)
@@ -153,6 +155,7 @@ class Parts:
             on_wire=heard,
             on_malformed=on_malformed,
             new_transport=lambda endpoint, _: TRANSPORTS[transport](endpoint, sound),
+            ends_are_known=is_told and tells_end,
         )
 
 

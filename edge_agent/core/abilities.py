@@ -22,21 +22,27 @@ class Abilities:
     """What is known of one server; None: not seen yet.
 
     ``dialect``: the generation of its events' names. ``tells_playback``: whether it sends
-    ``output_audio_buffer.*``. ``takes_manual_turns``: whether it clears and commits the input buffer.
-    ``names_sessions``: whether its sessions have a name, by which support finds them.
+    ``output_audio_buffer.*``, and ``tells_end`` whether it also does when all the sound is sent.
+    ``takes_manual_turns``: whether it clears and commits the input buffer. ``names_sessions``: whether its
+    sessions have a name, by which support finds them.
     """
 
     dialect: Dialect | None = None
     tells_playback: bool | None = None
     takes_manual_turns: bool | None = None
     names_sessions: bool | None = None
+    tells_end: bool | None = None
 
 
 class Learner:
-    """Follows one session and corrects what is known."""
+    """Follows one session and corrects what is known.
 
-    def __init__(self, known: Abilities) -> None:
+    ``hears_playback``: whether it is the server that says what plays; over a WebSocket it is the device.
+    """
+
+    def __init__(self, known: Abilities, *, hears_playback: bool = True) -> None:
         self.known = known
+        self._hears_playback = hears_playback
         self._voiced_answers = 0
         self._was_told = False
 
@@ -48,7 +54,7 @@ class Learner:
             self.known = replace(self.known, dialect=Dialect.BETA)
         elif wire_type in BETA_SERVER_NAMES:
             self.known = replace(self.known, dialect=Dialect.GA)
-        if wire_type.startswith("output_audio_buffer."):
+        if wire_type.startswith("output_audio_buffer.") and self._hears_playback:
             self._was_told = True
             self.known = replace(self.known, tells_playback=True)
 
@@ -63,7 +69,11 @@ class Learner:
                 self.known = replace(self.known, takes_manual_turns=True)
             case said.ErrorEvent(error=error) if "input_audio_buffer.clear" in error.message:
                 self.known = replace(self.known, takes_manual_turns=False)
+            case said.OutputAudioBufferStopped() if self._hears_playback:
+                self.known = replace(self.known, tells_end=True)
             case said.ResponseDone(response=response) if response.status == "completed":
+                if not self._hears_playback:
+                    return
                 parts = {part.type for item in response.output for part in item.content}
                 self._voiced_answers += bool(parts & SOUND_PARTS)
                 if self._voiced_answers >= SILENT_ANSWERS and not self._was_told:

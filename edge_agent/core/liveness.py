@@ -116,14 +116,15 @@ class Judgement:
 class Liveness:
     """Judges one connection that is up. :meth:`look` is to be called twice a second.
 
-    ``loses``: whether it may lose what was sent.
+    ``loses``: whether it may lose what was sent. ``ends_are_known``: an earlier session has shown that this
+    server says when it has sent all the sound of an answer, so that sound that is missing is no such end.
     """
 
-    def __init__(self, now: float, *, loses: bool = True) -> None:
+    def __init__(self, now: float, *, loses: bool = True, ends_are_known: bool = False) -> None:
         self.trust = Trust.TRUSTED
         self._lapse = Lapse(loses=loses)
         self._silence = _Silence(now)
-        self._hearing = _Hearing(now)
+        self._hearing = _Hearing(now, ends_are_known)
         self._checks = 0
         self._checked_at = now
         self._probed_at = -PATH_PROBE_EVERY_S
@@ -225,14 +226,14 @@ class _Silence:
 class _Hearing:
     """Whether the sound that the server announces arrives."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, ends_are_known: bool) -> None:
         self._most_packets = 0
         self._heard_at = now
         self._excused_at = now
         self._plays_since: float | None = None
         self._idle_since = now
         """Since when sound has come although it does not play."""
-        self._ends_are_known = False
+        self._ends_are_known = ends_are_known
         """It sends sound all the time, or says when it stops: missing sound is no end that was not told."""
 
     def take(self, signs: Signs, silent_since: float, now: float) -> None:

@@ -91,7 +91,8 @@ class RealtimeSession:
     once :meth:`hang_up` is called or ``run`` is cancelled. ``on_wire`` gets the type name of every message
     that is an event, as it was sent. ``on_malformed`` gets the reason the first time that a message of this
     session is none; all of them count in ``malformed``. Microphone and loudspeaker belong to the session
-    from :meth:`take_sound` to :meth:`release_sound`.
+    from :meth:`take_sound` to :meth:`release_sound`. ``ends_are_known``: the server is known to say when it
+    has sent all the sound of an answer.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class RealtimeSession:
         on_wire: Callable[[str], None] = _ignore,
         on_malformed: Callable[[str], None] = _ignore,
         new_transport: Callable[[Endpoint, SoundRoad], Transport] = WebRtcTransport,
+        ends_are_known: bool = False,
     ) -> None:
         self._epoch = epoch
         model = endpoint.model or wishes.model
@@ -115,6 +117,7 @@ class RealtimeSession:
         self._on_wire = on_wire
         self._on_malformed = on_malformed
         self._new_transport = new_transport
+        self._ends_are_known = ends_are_known
         self._phase = Phase.NEW
         self._transport: Transport | None = None
         self._life: asyncio.Task[Fault] | None = None
@@ -223,7 +226,13 @@ class RealtimeSession:
         self._post(LinkUp(self._epoch, self._session_id, self._lifetime_s()))
         for event in self._early:
             self._post(ServerSaid(self._epoch, event))
-        watch = Watch(transport, PathProbe(self._endpoint.base_url), self._tell_doubt, self._tell_lapse)
+        watch = Watch(
+            transport,
+            PathProbe(self._endpoint.base_url),
+            self._tell_doubt,
+            self._tell_lapse,
+            ends_are_known=self._ends_are_known,
+        )
         for event in self._early:
             watch.saw(event)
         self._early.clear()

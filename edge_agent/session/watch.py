@@ -34,7 +34,7 @@ class Watch:
 
     ``tell_doubt`` is called with True and False in turns; ``tell_lapse`` in turns with None, when what is
     said may not arrive any more, and with what was missed, when it may arrive again. All methods are called
-    in the event loop's thread.
+    in the event loop's thread. ``ends_are_known``: see :class:`~edge_agent.core.liveness.Liveness`.
     """
 
     def __init__(
@@ -43,11 +43,14 @@ class Watch:
         path: PathProbe,
         tell_doubt: Callable[[bool], None],
         tell_lapse: Callable[[Missed | None], None],
+        *,
+        ends_are_known: bool = False,
     ) -> None:
         self._transport = transport
         self._path = path
         self._tell_doubt = tell_doubt
         self._tell_lapse = tell_lapse
+        self._ends_are_known = ends_are_known
         self._plays = False
         self._path_is_open: bool | None = None
         self._probe: asyncio.Task[None] | None = None
@@ -66,7 +69,7 @@ class Watch:
     async def run(self) -> Fault:
         """Watch until the session is to be given up, and return why. Cancel it when the session ends."""
         now = asyncio.get_running_loop().time
-        liveness = Liveness(now(), loses=self._transport.loses)
+        liveness = Liveness(now(), loses=self._transport.loses, ends_are_known=self._ends_are_known)
         self._ask(self._path.prepare())
         try:
             while True:

@@ -34,6 +34,23 @@ def test_a_server_that_tells_when_it_plays_is_known_at_once() -> None:
     assert learner.known.tells_playback is True
 
 
+def test_a_server_that_says_when_all_sound_is_sent_is_known_to_do_so() -> None:
+    learner = Learner(Abilities())
+    learner.heard_name("output_audio_buffer.started")
+    assert learner.known.tells_end is None
+    learner.heard(said.OutputAudioBufferStopped())
+    assert learner.known.tells_end is True
+
+
+def test_what_the_device_says_itself_shows_nothing_of_the_server() -> None:
+    learner = Learner(Abilities(), hears_playback=False)
+    learner.heard_name("output_audio_buffer.started")
+    learner.heard(said.OutputAudioBufferStopped())
+    for _ in range(2):
+        learner.heard(done())
+    assert learner.known == Abilities()
+
+
 def test_one_that_has_answered_twice_without_telling_never_does() -> None:
     learner = Learner(Abilities())
     learner.heard(done())

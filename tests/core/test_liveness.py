@@ -223,6 +223,16 @@ def test_server_that_says_when_it_stops_is_believed_the_next_time() -> None:
     assert world.kinds == [FaultKind.DEAF]
 
 
+def test_server_that_is_known_to_say_when_it_stops_is_believed_at_once() -> None:
+    world = World(sound=False)
+    world.liveness = Liveness(world.now, ends_are_known=True)
+    world.plays = world.sound = True
+    world.live(2.0)
+    world.sound = False
+    world.live(4.0)
+    assert world.kinds == [FaultKind.DEAF]
+
+
 def test_outage_in_the_middle_of_an_answer_does_not_count_as_missing_sound() -> None:
     for outage_s in (2.5, 3.0, 3.5, 6.0, 20.0):
         world = World(plays=True)
