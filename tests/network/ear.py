@@ -1,4 +1,4 @@
-"""A listener at the daemon's loudspeaker that notes when there is sound."""
+"""A listener at the daemon's loudspeaker: when there was sound, and what it was."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import select
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 from tests.processes import DEADLINE_S
@@ -15,12 +16,16 @@ AUDIBLE = 300
 
 LOOK_AGAIN_S = 0.05
 
+PARTED_S = 0.6
+"""Longer than the pauses in a sentence."""
+
 
 class Ear:
     """Reads the pipe ``path`` from now on until it is closed. Times are monotonic seconds."""
 
     def __init__(self, path: Path) -> None:
         self._heard: list[float] = []
+        self._blocks: list[tuple[float, bytes]] = []
         self._changed = threading.Condition()
         self._ended = threading.Event()
         os.mkfifo(path)
@@ -46,6 +51,17 @@ class Ear:
         assert heard_at is not None, f"silence for {deadline_s} s"
         return heard_at
 
+    def began_last_at(self) -> float:
+        """When the newest sound began that came after PARTED_S of silence, 0 if none."""
+        with self._changed:
+            heard = [0.0, *self._heard]
+        return next((at for before, at in reversed(list(pairwise(heard))) if at - before > PARTED_S), 0.0)
+
+    def sound_since(self, after: float) -> bytes:
+        """What came after that moment: 48 kHz mono s16le, its silences included."""
+        with self._changed:
+            return b"".join(block for at, block in self._blocks if at > after)
+
     def close(self) -> None:
         """Listen no longer."""
         self._ended.set()
@@ -62,7 +78,12 @@ class Ear:
             now = time.monotonic()
             if not block:
                 self._ended.wait(LOOK_AGAIN_S)  # nobody has opened the other end yet
-            elif max(memoryview(block[: len(block) // 2 * 2]).cast("h")) > AUDIBLE:
-                with self._changed:
-                    self._heard.append(now)
-                    self._changed.notify_all()
+            else:
+                self._take(block, now)
+
+    def _take(self, block: bytes, now: float) -> None:
+        with self._changed:
+            self._blocks.append((now, block))
+            if max(memoryview(block[: len(block) // 2 * 2]).cast("h")) > AUDIBLE:
+                self._heard.append(now)
+                self._changed.notify_all()
