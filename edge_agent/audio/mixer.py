@@ -14,7 +14,7 @@ from typing import Protocol
 
 import alsaaudio
 
-from edge_agent.audio.alsa import silence_alsa_lib
+from edge_agent.audio.alsa_card import silence_alsa_lib
 from edge_agent.core.volume import decibels_of, percent_of
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 import alsaaudio
 import pytest
 
-from edge_agent.audio import alsa
+from edge_agent.audio import alsa, alsa_card, card_clock
 from edge_agent.audio.alsa import AlsaInput, AlsaOutput
 from edge_agent.audio.device import DeviceSettings
 from edge_agent.audio.device_format import DeviceFormat, Encoding, candidates
@@ -114,7 +114,7 @@ def test_every_encoding_goes_through_a_card(
     cards: VirtualCards, monkeypatch: pytest.MonkeyPatch, encoding: Encoding, channels: int
 ) -> None:
     wanted = DeviceFormat(channels=channels, encoding=encoding)
-    monkeypatch.setattr(alsa, "candidates", lambda: iter([wanted]))
+    monkeypatch.setattr(alsa_card, "candidates", lambda: iter([wanted]))
     heard = opening_plays("speaker", "answer")
     assert heard_s(heard, 1000) == pytest.approx(0.5, abs=0.03)
     assert loudness(heard) == pytest.approx(PEAK, rel=0.01)
@@ -262,7 +262,7 @@ def test_two_threads_that_both_find_no_card_do_not_lock_each_other_up(name: str)
 
 
 def test_a_device_without_a_clock_is_refused_before_it_takes_the_processor(cards: VirtualCards) -> None:
-    periods = 2 * alsa.PACE_CHECK_PERIODS
+    periods = 2 * card_clock.PACE_CHECK_PERIODS
     with (
         closing(AlsaInput.open("endless", SETTINGS)) as ear,
         pytest.raises(AudioDeviceError, match="expected a device that keeps real time"),
@@ -558,6 +558,7 @@ def test_the_clocks_of_both_directions_are_measured(
 ) -> None:
     clock = Clock()
     monkeypatch.setattr(alsa, "time", clock)
+    monkeypatch.setattr(card_clock, "time", clock)
     ear_handle, mouth_handle = FakeHandle(), FakeHandle()
     ear, mouth = AlsaInput(ear_handle, "hw:1"), output(mouth_handle)
     for _ in range(3000):
@@ -575,6 +576,7 @@ def test_the_clocks_of_both_directions_are_measured(
 def test_a_drop_and_an_underrun_do_not_move_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr(alsa, "time", clock)
+    monkeypatch.setattr(card_clock, "time", clock)
     handle = FakeHandle()
     mouth = output(handle)
     for count in range(6000):
