@@ -317,12 +317,13 @@ class Agent:
         """Where the microphone's sound is to go now."""
         if self._is_muted or self._spending.is_finishing or not self._dialogue.is_open:
             return Gate.CLOSED
-        if self._link.is_up and self._gate.is_lapsed:
-            return Gate.KEEPING if self._dialogue.would_hear_itself else Gate.HOLDING
-        if not (self._dialogue.wants_sound or self._gate.repeats):
-            return Gate.CLOSED
         if not self._vigil.hears_room:
-            return Gate.HOLDING if self._vigil.listens_itself else Gate.CLOSED
+            is_heard = self._vigil.listens_itself and self._dialogue.wants_sound
+            return Gate.HOLDING if is_heard else Gate.CLOSED
+        if self._dialogue.would_hear_itself:
+            return Gate.KEEPING if self._gate.has_missed else Gate.CLOSED
+        if not self._dialogue.wants_sound:
+            return Gate.HOLDING  # the server says that it plays, but nothing is heard of that
         if self._link.is_up:
-            return Gate.OPEN
+            return Gate.HOLDING if self._gate.is_lapsed else Gate.OPEN
         return Gate.HOLDING if self._link.is_coming else Gate.CLOSED

@@ -81,8 +81,8 @@ class Dialogue:
 
     @property
     def would_hear_itself(self) -> bool:
-        """Whether an open microphone would hear an answer now, and is not to, whatever the server says."""
-        return self._breaker.is_half and not self._talk.is_held and self._conversation.audible.rings
+        """Whether an open microphone would hear an answer now, whatever the server says, and is not to."""
+        return not self.wants_sound and self._conversation.audible.rings
 
     def next_deadline(self) -> float | None:
         """When :meth:`tick` or :meth:`finish_talk` has something to do, or None."""

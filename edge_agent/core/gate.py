@@ -39,16 +39,15 @@ class MicrophoneGate:
         """Whether what is said may not reach the session that there is."""
         self.is_catching_up = False
         """Whether a session is still being told what was held for it."""
-        self._is_repeating = False
 
     @property
-    def repeats(self) -> bool:
-        """Whether a session is told, or is to be told, what it has missed itself."""
-        return self._is_repeating or self._missed_since is not None
+    def has_missed(self) -> bool:
+        """Whether the session misses something, or has, that it is yet to be told."""
+        return self.is_lapsed or self._missed_since is not None
 
     def caught_up(self) -> None:
         """All that was held has been told."""
-        self.is_catching_up = self._is_repeating = False
+        self.is_catching_up = False
 
     def begin(self, since: float) -> None:
         """What is said from ``since`` on is to be heard by the next session."""
@@ -87,7 +86,7 @@ class MicrophoneGate:
 
     def forget_session(self) -> None:
         """What the session had missed is of no use any more: another one hears all that was not answered."""
-        self.is_lapsed = self._is_repeating = False
+        self.is_lapsed = False
         self._missed_since = self._utterance_since = None
 
     def hold_for_successor(self, wanted: Gate, now: float) -> list[Command]:
@@ -112,7 +111,6 @@ class MicrophoneGate:
             return commands
         self._position = wanted
         self.is_catching_up = wanted is Gate.OPEN and former in (Gate.HOLDING, Gate.KEEPING)
-        self._is_repeating = self.is_catching_up and self._missed_since is not None
         if wanted is not Gate.OPEN:
             return [SetUplink(wanted), *commands]
         since = self._unheard_since if self._missed_since is None else self._missed_since

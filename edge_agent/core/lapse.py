@@ -12,9 +12,13 @@ from dataclasses import dataclass
 
 from edge_agent.errors import IllegalTransition
 
-LAPSE_AFTER_S = 2.0
-"""Silence, with at least one check that was not answered, in which what is said may be lost. Shorter gaps are
-a matter for whoever receives. A path that is only that slow costs a moment: see REPORT_LIMIT_S."""
+LAPSE_AFTER_S = 2.5
+"""Silence in which what is said may be lost: the first check was sent a second ago, the next half a second
+ago, and neither is answered. Shorter gaps are a matter for whoever receives. A path that is slower than that
+costs a moment where the server reports (see REPORT_LIMIT_S), and says things twice where it does not."""
+
+FRESH_S = 1.2
+"""So long ago something came if the way is open: a server with nothing to say still sends its reports."""
 
 REPORT_LIMIT_S = 1.7
 """So long a report is waited for once something comes again, from a peer that sends them: about one a second
@@ -85,7 +89,7 @@ class Lapse:
             case Passage.OPEN if is_silent:
                 self._lapsed_at, self._heard_before = now, heard_at
                 self._set_passage(Passage.LAPSED)
-            case Passage.OPEN if now - heard_at < LAPSE_AFTER_S / 2:
+            case Passage.OPEN if now - heard_at < FRESH_S:
                 self._sent_before, self._reception = sent, reception
             case Passage.LAPSED if not is_silent:
                 self._back_at = now
@@ -93,7 +97,7 @@ class Lapse:
                 return self._verdict(sent, reception, now)
             case Passage.ASKED if is_silent:
                 self._set_passage(Passage.LAPSED)
-            case Passage.ASKED:
+            case Passage.ASKED if now - heard_at < FRESH_S:
                 return self._verdict(sent, reception, now)
         return None
 

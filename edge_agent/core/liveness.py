@@ -18,6 +18,9 @@ from edge_agent.errors import IllegalTransition
 CHECK_AFTER_S = 1.5
 """Silence after which the peer is asked. While a server sends sound there are fifty packets a second."""
 
+SILENT_AFTER_S = 1.0
+"""A little before: what follows is timed to tenths of a second."""
+
 CHECK_EVERY_S = 0.5
 CHECKS_AT_ONCE = 4
 CHECK_LATER_EVERY_S = 1.0
@@ -114,7 +117,7 @@ class Judgement:
 
 
 class Liveness:
-    """Judges one connection that is up. :meth:`look` is to be called twice a second.
+    """Judges one connection that is up. :meth:`look` is to be called twice a second, oftener in silence.
 
     ``loses``: whether it may lose what was sent. ``ends_are_known``: an earlier session has shown that this
     server says when it has sent all the sound of an answer, so that sound that is missing is no such end.
@@ -130,6 +133,11 @@ class Liveness:
         self._probed_at = -PATH_PROBE_EVERY_S
         self._open_since: float | None = None
         self._gone_since: float | None = None
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing had come for a while at the last look: the next one is to be soon."""
+        return self._silence.lasts_s >= SILENT_AFTER_S
 
     @property
     def has_lapsed(self) -> bool:
@@ -212,6 +220,11 @@ class _Silence:
         self.since = now
         self._packets: int | None = None
         self._looked_at = now
+
+    @property
+    def lasts_s(self) -> float:
+        """How long it had lasted at the last look."""
+        return self._looked_at - self.since
 
     def take(self, packets: int | None, heard_at: float | None, now: float) -> None:
         gap_s = now - self._looked_at

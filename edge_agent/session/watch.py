@@ -25,7 +25,7 @@ from edge_agent.session.transport import Transport
 LOOK_EVERY_S = 0.5
 """Often enough for limits of seconds; a look takes less than 0.1 ms."""
 
-LOOK_FOR_RETURN_EVERY_S = 0.1
+LOOK_IN_SILENCE_EVERY_S = 0.1
 """The same while nothing comes: whoever speaks waits for it to go on."""
 
 
@@ -74,7 +74,8 @@ class Watch:
         try:
             while True:
                 had_lapsed = liveness.has_lapsed
-                await asyncio.sleep(LOOK_FOR_RETURN_EVERY_S if had_lapsed else LOOK_EVERY_S)
+                is_soon = had_lapsed or liveness.is_silent
+                await asyncio.sleep(LOOK_IN_SILENCE_EVERY_S if is_soon else LOOK_EVERY_S)
                 is_doubted = liveness.trust is Trust.DOUBTED
                 judgement = liveness.look(self._signs(is_doubted), now())
                 if judgement.fault is not None:

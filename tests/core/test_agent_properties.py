@@ -314,7 +314,8 @@ class AnyLife(RuleBasedStateMachine):
 
     @invariant()
     def half_duplex_does_not_hear_itself(self) -> None:
-        if self.is_half_duplex and self.is_sounding and self.gate is not Gate.CLOSED:
+        is_deaf = self.gate in (Gate.CLOSED, Gate.KEEPING)
+        if self.is_half_duplex and self.is_sounding and not is_deaf:
             assert self.agent._dialogue._talk.is_held
 
 

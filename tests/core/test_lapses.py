@@ -14,11 +14,13 @@ from tests.core.scenes import (
     committed,
     connected,
     created,
+    done,
     in_button_mode,
     settings,
     speech_started,
     speech_stopped,
     started,
+    stopped,
 )
 
 
@@ -94,16 +96,22 @@ def test_who_is_muted_is_not_held() -> None:
     assert scene.gate is Gate.CLOSED
 
 
-def test_in_half_duplex_what_was_held_is_kept_while_the_answer_goes_on() -> None:
+def test_in_half_duplex_what_was_held_is_told_when_the_answer_is_over() -> None:
     scene = half_duplex_in_an_answer()
     assert position(scene) == "closed"
-    lapsed(scene.until(106.0).silence().until(107.0))
+    scene.until(105.2).silence().until(106.0)
     assert position(scene) == "holding", "the loudspeaker is silent, whatever the server has said"
-    scene.until(112.0).sound()
+    lapsed(scene.until(107.0))
+    scene.until(109.0).sound()
+    assert position(scene) == "keeping", "what the loudspeaker says is not held"
+    mended(scene.until(109.5), 105.0)
     assert position(scene) == "keeping"
-    mended(scene.until(112.5), 105.0)
+    scene.hear(done(), stopped()).until(111.0).silence().until(112.0)
     assert told_since(scene) == 105.0 - UNNOTICED_S
-    scene.caught_up()
+
+
+def test_in_half_duplex_a_pause_of_the_answer_leaves_nothing_behind() -> None:
+    scene = half_duplex_in_an_answer().until(105.0).silence().until(106.0).sound()
     assert position(scene) == "closed"
 
 
