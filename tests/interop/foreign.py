@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.processes import DEADLINE_S, Process, running
-from tests.system.local_server import LocalServer
+from tests.processes import Process, running
+from tests.system.local_server import LocalServer, until
 from tests.system.renewals import Bench
 
 HERE = Path(__file__).parent
@@ -53,16 +53,13 @@ class ForeignServer(LocalServer):
         state = self.state()
         return len(state["calls"]) + len(state["ended_calls"])
 
-    def say(self, text: str) -> None:
-        """Say it in every session, without being asked."""
-        self._request("/control/say", {"text": text})
-
     def hang_up(self) -> None:
-        """End every call over HTTP, as whoever runs the server may."""
-        for call in self.open_calls():
-            path = f"{self.url}/v1/realtime/calls/{call['id']}"
-            with urllib.request.urlopen(urllib.request.Request(path, method="DELETE"), timeout=DEADLINE_S):
-                pass
+        """End every call over HTTP, as whoever runs the server may, and return when they are gone."""
+        ids = {call["id"] for call in self.open_calls()}
+        for call_id in ids:
+            url = f"{self.url}/v1/realtime/calls/{call_id}"
+            self._fetch(urllib.request.Request(url, method="DELETE"))
+        until(lambda: not ids & {call["id"] for call in self.open_calls()}, "the calls are ended")
 
 
 def command(port: int = 0, sessions: int = SESSIONS) -> list[str]:

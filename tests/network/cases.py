@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_agent.core.liveness import DEAF_AFTER_S
-from tests.network.place import COUNTING, Place, place
+from tests.network.place import COUNTING, Place, ServerKind, place
+from tests.network.wires import Wires
 from tests.processes import DEADLINE_S
 from tests.system.local_server import until
 
@@ -25,6 +26,10 @@ PATIENT = {"conversation": {"answer_limit_s": 60}}
 """Nothing is asked here: a server that is slow to make its speech, on a busy machine, owes nothing."""
 
 
+def _nothing(_: Wires) -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Case:
     """One way to do harm. ``limits``: what the figures may be at most, in seconds, or how often."""
@@ -36,18 +41,27 @@ class Case:
     """How often the server counts to ten at the beginning: 2.5 s each."""
     quiet_s: float = 0.0
     """How long nobody speaks before: in so long it shows whether a server tells the ends of its sounds."""
+    before: Callable[[Wires], None] = _nothing
+    """What is done before the daemon starts."""
 
 
-def run(case: Case) -> Figures:
+def run(case: Case, kind: ServerKind = ServerKind.EMBEDDED) -> Figures:
     """Set a conversation up, do the harm, and return the figures."""
-    with place(PATIENT, servers=case.servers) as there:
+    started_at: list[float] = []
+
+    def before(wires: Wires) -> None:
+        case.before(wires)
+        started_at.append(time.monotonic())
+
+    with place(PATIENT, servers=case.servers, kind=kind, before=before) as there:
         there.daemon.seen.wait_for_state("ready")
+        ready_s = time.monotonic() - started_at[0]
         time.sleep(case.quiet_s)
         speak(there, COUNTING * case.countings)
-        before = there.sessions_made()
-        figures = case.harm(there)
+        made_before = there.sessions_made()
+        figures = case.harm(there) | {"in conversation": ready_s}
         if case.servers == 1:
-            figures["new sessions"] = there.sessions_made() - before
+            figures["new sessions"] = there.sessions_made() - made_before
         return figures
 
 
@@ -89,8 +103,7 @@ def _gone(there: Place, number: signal.Signals) -> Figures:
 def close(there: Place) -> Figures:
     """End the call as a polite server does."""
     began = time.monotonic()
-    there.server.play({"fault": "close_call", "times": 1})
-    there.server.wait_until_taken()
+    there.server.hang_up()
     return {"speaking": speak(there) - began}
 
 
@@ -164,6 +177,33 @@ def ignore_consent(there: Place) -> Figures:
     return {"speaking": speak(there) - ended}
 
 
+def lose_sound(there: Place) -> Figures:
+    """Let no sound of the server through, while ICE and events go on; the next address is let through."""
+    began, mark = time.monotonic(), there.daemon.seen.mark
+    there.wires.drop_sound()
+    there.daemon.seen.wait_for_notice("session_ended", LONG_WAIT_S, mark)
+    there.wires.mend()
+    there.daemon.seen.wait_for_notice("session_opened", mark=mark)
+    return {"speaking": speak(there) - began}
+
+
+def lose_checks(there: Place) -> Figures:
+    """Let no check of ICE through: after half a minute there is no leave to send, however well it sounds."""
+    mark = there.daemon.seen.mark
+    there.wires.drop_checks()
+    there.daemon.seen.wait_for_notice("session_ended", LONG_WAIT_S, mark)
+    ended = time.monotonic()
+    there.wires.mend()
+    there.daemon.seen.wait_for_notice("session_opened", mark=mark)
+    return {"speaking": speak(there) - ended}
+
+
+def only_speak(there: Place) -> Figures:
+    """Do no harm but what was done before."""
+    began = time.monotonic()
+    return {"speaking": speak(there) - began}
+
+
 CASES: dict[str, Case] = {
     "server killed": Case(crash, {"suspected": 5, "replaced": 8, "speaking": 12, "new sessions": 1}, 2),
     "server frozen": Case(freeze, {"suspected": 5, "replaced": 8, "speaking": 12, "new sessions": 1}, 2),
@@ -178,3 +218,19 @@ CASES: dict[str, Case] = {
     "empty payload": Case(empty_payload, {"sound": 0.5, "new sessions": 0}),
     "consent ignored": Case(ignore_consent, {"speaking": 8, "new sessions": 1}),
 }
+
+_PLAYED = frozenset({"media stops", "empty payload", "consent ignored"})
+"""What a server has to play by itself."""
+
+_BY_WIRE: dict[str, Case] = {
+    "sound lost": Case(lose_sound, {"speaking": 8, "new sessions": 1}, quiet_s=DEAF_AFTER_S + 1.0),
+    "checks lost": Case(lose_checks, {"speaking": 8, "new sessions": 1}, countings=16),
+    "udp dropped": Case(only_speak, {"in conversation": 10}, before=Wires.drop_udp),
+}
+
+
+def cases_of(kind: ServerKind) -> dict[str, Case]:
+    """Return what can be done to that kind of server."""
+    if kind is ServerKind.EMBEDDED:
+        return {**CASES, **_BY_WIRE}
+    return {**{name: case for name, case in CASES.items() if name not in _PLAYED}, **_BY_WIRE}

@@ -1,13 +1,14 @@
 """Does every harm of :mod:`tests.network.cases` so many times, and shows medians and worst figures.
 
-usage: python -m tests.network.measure [TIMES [CASE...]]
+usage: python -m tests.network.measure [--server embedded|foreign] [TIMES [CASE...]]
 
 ``words`` stands for all cases of :mod:`tests.network.words`, where a person asks something meanwhile; each of
-them is a case as well.
+them is a case as well. ``--server foreign`` is speech-to-speech, which knows no faults to play.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import sys
 from collections.abc import Callable
@@ -15,18 +16,24 @@ from functools import partial
 
 from tests.network import cases, words
 from tests.network.cases import Figures
+from tests.network.place import ServerKind
 
 EXACT = frozenset({"heard", "answers spoken"})
 """What is not to happen less often either."""
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Measure, and print a line for each figure; 1 if one was over its limit."""
-    times = int(arguments[0]) if arguments else 5
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--server", choices=[kind.value for kind in ServerKind], default="embedded")
+    parser.add_argument("times", type=int, nargs="?", default=5)
+    parser.add_argument("cases", nargs="*")
+    wished = parser.parse_args()
+    kind = ServerKind(wished.server)
     is_over = False
-    for name in _named(arguments[1:]):
-        limits, run = found(name)
-        runs = [run() for _ in range(times)]
+    for name in _named(wished.cases, kind):
+        limits, run = found(name, kind)
+        runs = [run() for _ in range(wished.times)]
         for figure, limit in limits.items():
             values = [figures[figure] for figures in runs]
             is_over |= max(values) > limit or (figure in EXACT and min(values) < limit)
@@ -37,18 +44,19 @@ def main(arguments: list[str]) -> int:
     return int(is_over)
 
 
-def _named(names: list[str]) -> list[str]:
+def _named(names: list[str], kind: ServerKind) -> list[str]:
     if not names:
-        return list(cases.CASES)
-    return [each for name in names for each in (words.CASES if name == "words" else [name])]
+        return list(cases.cases_of(kind))
+    return [each for name in names for each in (words.cases_of(kind) if name == "words" else [name])]
 
 
-def found(name: str) -> tuple[Figures, Callable[[], Figures]]:
+def found(name: str, kind: ServerKind = ServerKind.EMBEDDED) -> tuple[Figures, Callable[[], Figures]]:
     """Return a case's limits, and how it is run."""
     if name in words.CASES:
-        return words.CASES[name].limits, partial(words.run, words.CASES[name])
-    return cases.CASES[name].limits, partial(cases.run, cases.CASES[name])
+        return words.CASES[name].limits, partial(words.run, words.CASES[name], kind)
+    case = cases.cases_of(kind)[name]
+    return case.limits, partial(cases.run, case, kind)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

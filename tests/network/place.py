@@ -8,21 +8,26 @@ would hear them.
 from __future__ import annotations
 
 import contextlib
+import enum
 import shutil
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from tests.certificates import FILE, self_signed
+from tests.interop import foreign
+from tests.interop.foreign import ForeignServer
 from tests.network.ear import Ear
 from tests.network.front import Front, front
 from tests.network.wires import DEVICE, SERVER, SERVER_ADDRESS, Wires, wires
 from tests.processes import Daemon, Process, running_daemon
-from tests.system.local_server import LocalServer, State
+from tests.system.local_server import LocalServer
 
 KEY = "sk-of-a-test-in-namespaces"
 KEY_NAME = "EDGE_AGENT_TEST_KEY"
@@ -33,8 +38,15 @@ COUNTING = "one two three four five six seven eight nine ten "
 QUICK_TURNS = {"type": "server_vad", "silence_duration_ms": 200}
 
 
+class ServerKind(enum.Enum):
+    """Who is called."""
+
+    EMBEDDED = "embedded"
+    FOREIGN = "foreign"
+
+
 class ServerThere(LocalServer):
-    """One ``edge-agent serve`` in the server's namespace."""
+    """One server in the server's namespace."""
 
     def __init__(self, process: Process, there: Wires) -> None:
         super().__init__(process)
@@ -42,12 +54,36 @@ class ServerThere(LocalServer):
         self.url = f"http://127.0.0.1:{self.port}"
         self._there = there
 
-    def say(self, text: str) -> None:
-        """Say it in every call, without being asked."""
-        self._request("/control/say", {"text": text})
+    def _fetch(self, request: urllib.request.Request) -> bytes:
+        return self._there.call(SERVER, lambda: super(ServerThere, self)._fetch(request))
 
-    def _request(self, path: str, body: Mapping[str, object] | None = None) -> State:
-        return self._there.call(SERVER, lambda: super(ServerThere, self)._request(path, body))
+
+class ForeignServerThere(ServerThere, ForeignServer):
+    """One that we did not write."""
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """How a server is started there, and called."""
+
+    new: Callable[[Process, Wires], ServerThere]
+    command: Callable[[], list[str]]
+    environment: Mapping[str, str]
+    profile: str
+
+
+_RECIPES = {
+    ServerKind.EMBEDDED: _Recipe(
+        ServerThere,
+        lambda: [
+            *(sys.executable, "-m", "edge_agent", "serve", "--host", "0.0.0.0", "--port", "0"),
+            *("--key-env", KEY_NAME),
+        ],
+        {KEY_NAME: KEY},
+        "local",
+    ),
+    ServerKind.FOREIGN: _Recipe(ForeignServerThere, foreign.command, foreign.ENVIRONMENT, "huggingface"),
+}
 
 
 class Place:
@@ -78,6 +114,7 @@ def place(
     config: Mapping[str, Any] | None = None,
     *,
     servers: int = 1,
+    kind: ServerKind = ServerKind.EMBEDDED,
     before: Callable[[Wires], None] = lambda _: None,
 ) -> Iterator[Place]:
     """Set all of it up for the length of the block; nothing of it is left afterwards.
@@ -90,12 +127,13 @@ def place(
         cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
         lines = cleanup.enter_context(wires())
         door = cleanup.enter_context(front(lines, self_signed(folder, SERVER_ADDRESS)))
-        running = [cleanup.enter_context(_server(lines)) for _ in range(servers)]
-        there = [ServerThere(process, lines) for process in running]
+        recipe = _RECIPES[kind]
+        running = [cleanup.enter_context(_server(lines, recipe)) for _ in range(servers)]
+        there = [recipe.new(process, lines) for process in running]
         door.port_behind = there[0].port
         ear = Ear(folder / "loudspeaker.fifo")
         cleanup.callback(ear.close)
-        settings = _config(folder / "loudspeaker.fifo", config or {})
+        settings = _config(folder / "loudspeaker.fifo", recipe.profile, config or {})
         environment = {"SSL_CERT_FILE": str(folder / FILE), KEY_NAME: KEY}
         before(lines)
         daemon = cleanup.enter_context(running_daemon(settings, environment, lines.inside(DEVICE)))
@@ -103,16 +141,15 @@ def place(
 
 
 @contextmanager
-def _server(lines: Wires) -> Iterator[Process]:
-    command = [sys.executable, "-m", "edge_agent", "serve", "--host", "0.0.0.0", "--port", "0"]
-    process = Process([*lines.inside(SERVER), *command, "--key-env", KEY_NAME], {KEY_NAME: KEY})
+def _server(lines: Wires, recipe: _Recipe) -> Iterator[Process]:
+    process = Process([*lines.inside(SERVER), *recipe.command()], recipe.environment)
     try:
         yield process
     finally:
         process.kill()
 
 
-def _config(loudspeaker: Path, wishes: Mapping[str, Any]) -> dict[str, Any]:
-    endpoint = {"name": "there", "profile": "local", "url": Front.url, "key": {"env": KEY_NAME}}
+def _config(loudspeaker: Path, profile: str, wishes: Mapping[str, Any]) -> dict[str, Any]:
+    endpoint = {"name": "there", "profile": profile, "url": Front.url, "key": {"env": KEY_NAME}}
     config = {"session": {"turn_detection": QUICK_TURNS}, "endpoints": [endpoint], **wishes}
     return {**config, "sound": {**wishes.get("sound", {}), "output": f"fifo:{loudspeaker}"}}

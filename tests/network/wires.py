@@ -84,6 +84,14 @@ class Wires:
         """Lose UDP alone, as some firewalls do."""
         self._filter("meta l4proto udp drop")
 
+    def drop_sound(self) -> None:
+        """Lose what carries the server's sound, RTP and its reports: RFC 7983 section 7 tells them apart."""
+        self._filter(f"ip saddr {SERVER_ADDRESS} meta l4proto udp @th,64,8 128-191 drop")
+
+    def drop_checks(self) -> None:
+        """Lose the checks of ICE, both ways, and let everything else through."""
+        self._filter("meta l4proto udp @th,64,8 0-3 drop")
+
     def mend(self) -> None:
         """Let everything through again."""
         _run("ip", "netns", "exec", self.namespace(ROUTER), "nft", "flush", "chain", "inet", "faults", "way")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.network.cases import Figures
-from tests.network.place import COUNTING, Place, place
+from tests.network.place import COUNTING, Place, ServerKind, place
 from tests.processes import Message
 from tests.speech import RATE_HZ, recognised, spoken
 from tests.system.local_server import until
@@ -58,13 +58,13 @@ class WordsCase:
     asked_after_s: float = 1.0
 
 
-def run(case: WordsCase) -> Figures:
+def run(case: WordsCase, kind: ServerKind = ServerKind.EMBEDDED) -> Figures:
     """Set a conversation up, harm it, and return what became of the question.
 
     ``answered``: seconds from the later of the last word and the mending to the answer, the last thing that
     was said. ``heard otherwise``: what the server has understood beside the question, as a part of it.
     """
-    with place(CONFIG, servers=case.servers) as there:
+    with place(CONFIG, servers=case.servers, kind=kind) as there:
         there.daemon.seen.wait_for_state("ready")
         if case.moment is Moment.SPEAKING:
             until(lambda: there.server.open_calls(), "a call")
@@ -192,8 +192,7 @@ def stall(lasts_s: float) -> Callable[[Place], float]:
 
 def close(there: Place) -> float:
     """End the call as a polite server does."""
-    there.server.play({"fault": "close_call", "times": 1})
-    there.server.wait_until_taken()
+    there.server.hang_up()
     return time.monotonic()
 
 
@@ -254,3 +253,12 @@ CASES: dict[str, WordsCase] = {
     "stall of 4 s, asking": _case(stall(4.0), Moment.ASKING, 5, SAME),
     "stall of 4 s, quiet": _case(stall(4.0), Moment.QUIET, 5, SAME),
 }
+
+_PLAYED = frozenset({"media stops, quiet"})
+"""What a server has to play by itself."""
+
+
+def cases_of(kind: ServerKind) -> dict[str, WordsCase]:
+    """Return what can be done to that kind of server."""
+    plays = kind is ServerKind.EMBEDDED
+    return {name: case for name, case in CASES.items() if plays or name not in _PLAYED}

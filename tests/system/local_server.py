@@ -53,16 +53,28 @@ class LocalServer:
         """How often somebody asked for a call, answered or not."""
         return [attempt["path"] for attempt in self.state()["attempts"]].count("/v1/realtime/calls")
 
+    def say(self, text: str) -> None:
+        """Say it in every call, without being asked."""
+        self._request("/control/say", {"text": text})
+
+    def hang_up(self) -> None:
+        """End the call as a polite server does, and return when that is done."""
+        self.play({"fault": "close_call", "times": 1})
+        self.wait_until_taken()
+
     def wait_until_taken(self, deadline_s: float = DEADLINE_S) -> None:
         """Wait until every fault of the scenario was met."""
         until(lambda: all(self.state()["faults_taken"]), "every fault is met", deadline_s)
 
     def _request(self, path: str, body: Mapping[str, object] | None = None) -> State:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data)
+        answer: State = json.loads(self._fetch(urllib.request.Request(self.url + path, data)))
+        return answer
+
+    def _fetch(self, request: urllib.request.Request) -> bytes:
         with urllib.request.urlopen(request, timeout=DEADLINE_S) as response:
-            answer: State = json.load(response)
-            return answer
+            body: bytes = response.read()
+            return body
 
 
 @contextmanager
