@@ -181,7 +181,7 @@ class Dialogue:
                 return self._response_done(response, now)
             case said.ConversationItemDone(item=item):
                 replies += tools.refuse_approval(item)
-            case said.ErrorEvent(error=ApiError(code=code)) if code == ALREADY_ACTIVE:
+            case said.ErrorEvent(error=ApiError(name=name)) if name == ALREADY_ACTIVE:
                 self._request.refused()
         self._conversation.see(event, now)
         return replies

@@ -41,7 +41,7 @@ class Fault:
     """One failure, in words for a person and in fields for the classifier.
 
     ``message`` never holds a secret. ``code``, ``error_type`` and ``param`` are the provider's own words
-    (``error.code``, ``error.type``, ``error.param``); ``retry_after_s`` is the server's ``Retry-After``.
+    (``error.name``, ``error.type``, ``error.param``); ``retry_after_s`` is the server's ``Retry-After``.
     """
 
     kind: FaultKind
@@ -127,4 +127,4 @@ def is_benign(fault: Fault) -> bool:
 
 def _fault(kind: FaultKind, error: ApiError) -> Fault:
     message = error.message or "the server gave no reason"
-    return Fault(kind, message, error.code, error.type or None, error.param)
+    return Fault(kind, message, error.name, error.type or None, error.param)

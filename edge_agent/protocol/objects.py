@@ -30,6 +30,15 @@ class ApiError(msgspec.Struct, frozen=True):
     param: str | None = None
     event_id: str | None = None
 
+    @property
+    def name(self) -> str | None:
+        """Which error it is: ``code``, or ``type`` of a server without codes; None if only words tell.
+
+        OpenAI's types are classes of errors, such as ``invalid_request_error``; what others have as codes are
+        types at Hugging Face speech-to-speech (``make_error`` of its ``RealtimeService``).
+        """
+        return self.code or (None if self.type.endswith("error") else self.type or None)
+
 
 class ContentPart(msgspec.Struct, frozen=True, omit_defaults=True):
     """One part of a message.

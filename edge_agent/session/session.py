@@ -340,7 +340,7 @@ class RealtimeSession:
 
     def _reason_of_end(self, fault: Fault) -> Fault:
         error = self._last_error
-        if error is not None and error.code == "session_expired":
+        if error is not None and error.name == "session_expired":
             return _with_words_of(error, Fault(FaultKind.EXPIRED, shown(error.message) or "session expired"))
         # Once the session is up, the agent hears of errors itself.
         return fault if self._phase is Phase.UP else self._blame_last_error(fault)
@@ -398,4 +398,4 @@ def _refused(error: ApiError) -> Fault:
 
 
 def _with_words_of(error: ApiError, fault: Fault) -> Fault:
-    return replace(fault, code=error.code, error_type=error.type or None, param=error.param)
+    return replace(fault, code=error.name, error_type=error.type or None, param=error.param)

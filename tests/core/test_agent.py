@@ -20,6 +20,7 @@ from edge_agent.core.commands import (
     Tell,
 )
 from edge_agent.core.notices import Notice
+from edge_agent.core.request import ALREADY_ACTIVE
 from edge_agent.core.settings import Action, ButtonSettings, Mode
 from edge_agent.core.status import AgentState
 from edge_agent.core.talk import LATE_LIMIT_S, LONGEST_TALK_S, TALK_TAIL_S
@@ -59,7 +60,7 @@ ON = ask.SessionUpdate(session=TURN_DETECTION_ON)
 CANCEL = ask.ResponseCancel()
 CLEAR_INPUT = ask.InputAudioBufferClear()
 CLEAR_OUTPUT = ask.OutputAudioBufferClear()
-REFUSED = error("conversation_already_has_active_response")
+REFUSED = error(ALREADY_ACTIVE)
 COMMIT = ask.InputAudioBufferCommit()
 CREATE = ask.ResponseCreate()
 ANSWER_LIMIT_S = settings().answer_limit_s
@@ -321,10 +322,13 @@ def test_an_mcp_call_that_waits_for_consent_is_refused() -> None:
     assert event.item.approve is False
 
 
-def test_a_response_after_a_tool_call_is_retried_when_another_was_in_the_way() -> None:
+@pytest.mark.parametrize("refusal", [REFUSED, error(None, type=ALREADY_ACTIVE)])
+def test_a_response_after_a_tool_call_is_retried_when_another_was_in_the_way(
+    refusal: said.ServerEvent,
+) -> None:
     scene = connected().hear(created(), calling("resp_1"))
     scene.take()
-    scene.hear(REFUSED, done("resp_other", parts=()))
+    scene.hear(refusal, done("resp_other", parts=()))
     assert scene.take_sent() == [CREATE]
 
 

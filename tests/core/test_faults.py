@@ -89,6 +89,23 @@ def test_an_error_event_is_a_fault_in_the_servers_words() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("error_type", "code", "name"),
+    [
+        ("invalid_request_error", "invalid_value", "invalid_value"),
+        ("invalid_request_error", None, None),
+        ("session_limit_reached", None, "session_limit_reached"),
+        ("", None, None),
+    ],
+)
+def test_a_type_names_an_error_where_there_is_no_code(
+    error_type: str, code: str | None, name: str | None
+) -> None:
+    fault = fault_in(scenes.error(code, type=error_type))
+    assert fault is not None
+    assert (fault.code, fault.error_type) == (name, error_type or None)
+
+
 def test_a_failed_transcription_is_a_fault() -> None:
     event = said.ConversationItemInputAudioTranscriptionFailed(error=ApiError(code="audio_unintelligible"))
     assert fault_in(event) == Fault(
