@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.interop.foreign import ForeignServer, foreign_server, installed
+from tests.interop.foreign import INSTALL_LIMIT_S, ForeignServer, foreign_server, installed
+
+TEST_LIMIT_S = 300.0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave whichever test comes first the time to install the server."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(INSTALL_LIMIT_S + TEST_LIMIT_S))
 
 
 @pytest.fixture(scope="session", autouse=True)

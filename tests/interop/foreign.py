@@ -53,6 +53,10 @@ class ForeignServer(LocalServer):
         state = self.state()
         return len(state["calls"]) + len(state["ended_calls"])
 
+    def tokens_billed(self) -> int:
+        """How many tokens its responses were billed for so far."""
+        return int(self._request("/v1/usage")["total_tokens"])
+
     def hang_up(self) -> None:
         """End every call over HTTP, as whoever runs the server may, and return when they are gone."""
         ids = {call["id"] for call in self.open_calls()}

@@ -17,6 +17,7 @@ from tests.processes import Daemon, running_daemon
 from tests.speech import SILENCE_100_MS, recognised, spoken
 from tests.system.local_server import until
 from tests.system.renewals import overlaps_s
+from tests.system.test_budget import booked
 
 LONG_ANSWER = "what can you do"
 """It is answered for eight seconds."""
@@ -31,17 +32,19 @@ TAP_S = 0.05
 CONFIG: dict[str, Any] = {
     "session": {"transcription": {"model": "any"}},
     "renewal": {"max_age_s": 5},
+    "budget": {"currency": "XTS"},
     "sound": {"duplex": "full", "echo": {"cancellation": "off"}},
     "gpio": {"factory": "mock"},
     "buttons": [{"name": "stop", "pin": 17}, {"name": "talk", "pin": 27}],
 }
 
-pytestmark = pytest.mark.timeout(1200)  # the first run installs the server
+PRICES = {"per_million_tokens": {"text_input": 1, "text_output": 1}}
+"""A millionth for each token: what is spent is what the server billed."""
 
 
 @pytest.fixture(params=[kind.value for kind in TransportKind])
 def endpoint(request: pytest.FixtureRequest, foreign: ForeignServer) -> dict[str, Any]:
-    return {**foreign.endpoint(), "transport": request.param}
+    return {**foreign.endpoint(), "transport": request.param, "prices": PRICES}
 
 
 def is_in(daemon: Daemon, state: str) -> None:
@@ -59,6 +62,7 @@ def test_answers_are_interrupted_and_sessions_follow_each_other(
     with running_daemon({**CONFIG, "endpoints": [endpoint]}) as daemon:
         daemon.seen.wait_for_state("ready")
         before = {call["id"] for call in foreign.state()["ended_calls"]}
+        billed_before = foreign.tokens_billed()
         _interrupts_and_remembers(daemon)
         assert daemon.close() == 0
         assert said(daemon, "user") == [LONG_ANSWER, MEMORY, LONG_ANSWER, MEMORY], "every word, once"
@@ -71,6 +75,7 @@ def test_answers_are_interrupted_and_sessions_follow_each_other(
         until(lambda: not foreign.open_calls(), "the call is ended at the server")
         calls = [call for call in foreign.state()["ended_calls"] if call["id"] not in before]
         assert max(overlaps_s(calls)) < OVERLAP_LIMIT_S
+        assert booked(daemon) == (4, foreign.tokens_billed() - billed_before)
 
 
 def behaved(daemon: Daemon) -> None:
