@@ -41,7 +41,9 @@ class Agent:
         self._settings = settings
         self._spending = Spending(settings, ledger)
         self._dialogue = Dialogue(settings)
-        self._continuity = Continuity(settings, chance, self._dialogue, self._wanted_gate)
+        self._continuity = Continuity(
+            settings, chance, self._dialogue, self._wanted_gate, self._spending.may_open
+        )
         self._link = self._continuity.link
         self._gate = self._continuity.gate
         self._say = self._continuity.say
@@ -275,12 +277,19 @@ class Agent:
     def _mind_the_budget(self, now: float) -> list[Command]:
         """Stop before too much is spent, and go on when there is something to spend again."""
         told = self._spending.follow(
-            self._link.epoch if self._link.is_up else None,
+            self._link.open_epoch,
             self._link.way.endpoint,
             is_busy=self._dialogue.turn in (Turn.AGENT, Turn.PENDING),
             now=now,
         )
-        return [*told, *self._follow_wishes(now)]
+        return [*told, *self._go_over(now), *self._follow_wishes(now)]
+
+    def _go_over(self, now: float) -> list[Command]:
+        """Leave a session that is too dear, if there is an endpoint that is not."""
+        if not self._spending.sends_away:
+            return []
+        self._spending.went_over()
+        return self._continuity.go_over(now)
 
     def _attend(self, now: float) -> list[Command]:
         """Sleep or stay awake, and have the session that this calls for."""
@@ -309,9 +318,8 @@ class Agent:
         return Unwanted.NO_CONVERSATION if self._settings.mode is Mode.BUTTON else Unwanted.QUIET
 
     def _renew(self, now: float) -> list[Command]:
-        """Let a session that ends be followed by another, if there is enough to spend."""
-        may_open = self._spending.may_open(self._link.way.endpoint, now)
-        return self._continuity.renew(now, may_open=may_open)
+        """Let a session that ends be followed by another."""
+        return self._continuity.renew(now)
 
     def _wanted_gate(self) -> Gate:
         """Where the microphone's sound is to go now."""

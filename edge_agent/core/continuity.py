@@ -30,7 +30,8 @@ from edge_agent.protocol import server_events as said
 class Continuity:
     """Follows ``link`` from session to session, so that ``dialogue`` goes on.
 
-    ``wanted_gate`` tells where the microphone's sound is to go, by what holds at that moment.
+    ``wanted_gate`` tells where the microphone's sound is to go, by what holds at that moment; ``affords``
+    whether there is enough to spend for a session with an endpoint.
     """
 
     def __init__(
@@ -39,10 +40,11 @@ class Continuity:
         chance: Callable[[], float],
         dialogue: Dialogue,
         wanted_gate: Callable[[], Gate],
+        affords: Callable[[int, float], bool],
     ) -> None:
         self._settings = settings
-        self._ways = Ways(settings.offers, chance, settings.caps)
-        self._failover = Failover(settings.offers)
+        self._ways = Ways(settings.offers, chance, settings.caps, affords)
+        self._failover = Failover(settings.offers, affords)
         self._dialogue = dialogue
         self._history = History(settings.memory_turns, settings.memory_chars)
         self._wanted_gate = wanted_gate
@@ -171,11 +173,17 @@ class Continuity:
             return [*commands, *self._forget_session(now)]
         return commands
 
-    def renew(self, now: float, *, may_open: bool) -> list[Command]:
+    def go_over(self, now: float) -> list[Command]:
+        """Leave an endpoint that has become too dear for another."""
+        was_up = self.link.is_up
+        commands = self.link.go_over(now)
+        return [*commands, *(self._forget_session(now) if was_up else [])]
+
+    def renew(self, now: float) -> list[Command]:
         """Open a successor of the session, or let it take over, if this is a moment for it."""
         is_idle = self._dialogue.is_idle and self._history.is_settled and not self.gate.is_lapsed
         if not (is_idle and self.link.successor.is_ready):
-            return self.link.renew(now, is_idle=is_idle) if may_open else []
+            return self.link.renew(now, is_idle=is_idle)
         former_id = self.link.session_id
         held = self.gate.hold_for_successor(self._wanted_gate(), now)
         self.gate.forget_session()

@@ -13,9 +13,15 @@ from edge_agent.protocol import client_events as ask
 
 
 class Failover:
-    """Remembers by which way the last session came."""
+    """Remembers by which way the last session came. ``affords`` tells whether there is enough to spend for an
+    endpoint."""
 
-    def __init__(self, offers: Sequence[Offer]) -> None:
+    def __init__(
+        self,
+        offers: Sequence[Offer],
+        affords: Callable[[int, float], bool] = lambda endpoint, now: True,
+    ) -> None:
+        self._affords = affords
         self._offers = tuple(offers)
         self._way = Way(0, self._offers[0].transports[0])
         self._since: float | None = None
@@ -35,15 +41,17 @@ class Failover:
             self._since = now if self._since is None else self._since
             return []
         self._since = now
-        told = self._told(before, way, fault_of(before.endpoint))
+        told = self._told(before, way, fault_of(before.endpoint), now)
         return [told, *self._announcement(way)] if way.endpoint > before.endpoint else [told]
 
-    def _told(self, before: Way, way: Way, fault: Fault | None) -> Tell:
+    def _told(self, before: Way, way: Way, fault: Fault | None, now: float) -> Tell:
         left, taken = self._offers[before.endpoint].name, self._offers[way.endpoint].name
         if before.endpoint == way.endpoint:
             return reports.transport_changed(taken, way.transport)
         if way.endpoint < before.endpoint:
             return reports.endpoint_back(taken, left)
+        if not self._affords(before.endpoint, now):
+            return reports.endpoint_too_dear(left, taken)
         return reports.endpoint_left(left, taken, fault)
 
     def _announcement(self, way: Way) -> list[ask.ClientEvent]:

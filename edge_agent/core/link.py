@@ -148,6 +148,11 @@ class Link:
         return self.state is LinkState.UP
 
     @property
+    def open_epoch(self) -> int | None:
+        """The session that is open or being opened, or None."""
+        return self.epoch if self.state in _HAS_SESSION else None
+
+    @property
     def is_coming(self) -> bool:
         """Whether there is no session to talk on, but may be one soon."""
         return self.state in (LinkState.CONNECTING, LinkState.WAITING)
@@ -218,6 +223,13 @@ class Link:
         way, at = self._ways.next(now)
         self._wait_for(way, max(at, self._last_attempt_at + WAKE_SPACING_S))
         return []
+
+    def go_over(self, now: float) -> list[Command]:
+        """Leave the session, or the attempt, for the best way that there is now: nothing has failed."""
+        close = self._close_all(now)
+        if self.state is LinkState.CONNECTING:
+            self._set_state(LinkState.WAITING)
+        return [*close, *self._try(now, planned=True)]
 
     # -- the current session -----------------------------------------------------------------------
 

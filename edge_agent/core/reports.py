@@ -98,6 +98,12 @@ def endpoint_left(left: str, taken: str, fault: Fault | None) -> Tell:
     return Tell(Notice.ENDPOINT_LEFT, text, fields)
 
 
+def endpoint_too_dear(left: str, taken: str) -> Tell:
+    """What may be spent at the endpoint ``left`` is spent, and ``taken`` has taken over."""
+    text = f"endpoint {taken} has taken over, because the budget for {left} is spent"
+    return Tell(Notice.ENDPOINT_LEFT, text, {"EDGE_ENDPOINT": taken, "EDGE_ERROR_CODE": "budget"})
+
+
 def endpoint_back(taken: str, left: str) -> Tell:
     """The preferred endpoint ``taken`` works again, and has taken over from ``left``."""
     text = f"endpoint {taken} works again, and has taken over from {left}"

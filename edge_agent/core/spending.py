@@ -29,7 +29,11 @@ class Spending:
     def __init__(self, settings: AgentSettings, ledger: Ledger | None) -> None:
         self._keeps = ledger is not None
         self._budget = Budget(settings.limits, settings.costs, ledger or Ledger(lambda _: ""))
+        self._endpoints = range(len(settings.costs))
         self._refusal: Refusal | None = None
+        self._short_at: int | None = None
+        """The endpoint for which there was not enough, until there is again."""
+        self._may_go_over = False
         self._finish_by = 0.0
         self._is_over = False
 
@@ -48,7 +52,12 @@ class Spending:
     @property
     def forbids_session(self) -> bool:
         """Whether no session may be open."""
-        return self._is_over
+        return self._is_over and not self._may_go_over
+
+    @property
+    def sends_away(self) -> bool:
+        """Whether the session is too dear, and there is an endpoint for which there is enough."""
+        return self._is_over and self._may_go_over
 
     def next_deadline(self) -> float | None:
         """When :meth:`tick` and :meth:`follow` have something to do, or None."""
@@ -75,25 +84,51 @@ class Spending:
 
     def touched(self) -> list[Command]:
         """Somebody wants something: say that there is nothing left to spend, if so."""
-        return [PlaySound(Earcon.BUDGET)] if self._is_over else []
+        return [PlaySound(Earcon.BUDGET)] if self.forbids_session else []
 
     def follow(self, epoch: int | None, endpoint: int, *, is_busy: bool, now: float) -> list[Command]:
         """Look whether session ``epoch`` (None: the next one) may be; an answer is heard to its end.
 
         ``is_busy``: an answer is due, being made or heard.
         """
-        former, self._refusal = self._refusal, self._budget.against(epoch, endpoint, now)
+        former, self._refusal = self._refusal, self._against(epoch, endpoint, now)
         if self._refusal is None:
             self._is_over = False
-            return [] if former is None else [reports.BUDGET_AGAIN]
+            return self._again(epoch, endpoint, now)
         if former is None:
             self._finish_by = now + FINISH_LIMIT_S
+        if self._short_at is None:
+            self._short_at = endpoint
+        self._may_go_over = any(self.may_open(each, now) for each in self._endpoints)
         self._is_over = self._is_over or epoch is None or not is_busy or now >= self._finish_by
         return self._kept(self._budget.refused(self._refusal, now))
+
+    def went_over(self) -> None:
+        """The session was left for an endpoint for which there is enough."""
+        self._refusal = None
+        self._is_over = False
 
     def may_open(self, endpoint: int, now: float) -> bool:
         """Whether there is enough for another session."""
         return self._budget.against(None, endpoint, now) is None
+
+    def _against(self, epoch: int | None, endpoint: int, now: float) -> Refusal | None:
+        """Why there is not enough for session ``epoch``, or (None) for one with any endpoint."""
+        if epoch is not None:
+            return self._budget.against(epoch, endpoint, now)
+        if any(self.may_open(each, now) for each in self._endpoints):
+            return None
+        return self._budget.against(None, endpoint, now)
+
+    def _again(self, epoch: int | None, endpoint: int, now: float) -> list[Command]:
+        """Tell that there is enough again where there was not."""
+        if self._short_at is None:
+            return []
+        goes_on = epoch is not None and endpoint == self._short_at
+        if not (goes_on or self.may_open(self._short_at, now)):
+            return []
+        self._short_at = None
+        return [reports.BUDGET_AGAIN]
 
     def paid(self, commands: Iterable[Command], now: float) -> list[Command]:
         """Return the commands with those that book what they cost: before them what is spent, after what

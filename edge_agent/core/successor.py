@@ -95,6 +95,8 @@ class Successor:
         if better is None and not self._renewal.is_wanted(is_idle=is_idle):
             return []
         way = better or self._followed
+        if not self._ways.affords(way, now):
+            return []
         allowed_at = self._ways.allowed_at(way, planned=better is None)
         if allowed_at > now:
             self._renewal.hold_back(allowed_at)

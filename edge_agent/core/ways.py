@@ -103,13 +103,22 @@ class _Record:
 
 
 class Ways:
-    """The choice of a way. ``chance`` returns numbers from 0 to 1."""
+    """The choice of a way. ``chance`` returns numbers from 0 to 1.
+
+    ``affords`` tells whether there is enough for a session with an endpoint now. One that is too dear is left
+    out; if all are, no session is wanted, and that is somebody else's business.
+    """
 
     def __init__(
-        self, offers: Sequence[Offer], chance: Callable[[], float], caps: Caps | None = None
+        self,
+        offers: Sequence[Offer],
+        chance: Callable[[], float],
+        caps: Caps | None = None,
+        affords: Callable[[int, float], bool] = lambda endpoint, now: True,
     ) -> None:
         self.offers = tuple(offers)
         self._chance = chance
+        self._affords = affords
         self._records = tuple(_Record() for _ in offers)
         self._storm = StormBreaker(caps or Caps())
         self._opening_at = -math.inf
@@ -123,16 +132,26 @@ class Ways:
         one that is due first. ``planned``: not because something failed.
         """
         times = [self._allowed_at(endpoint, planned=planned) for endpoint in range(len(self.offers))]
-        for endpoint, record in enumerate(self._records):
+        every = range(len(self.offers))
+        choice = [endpoint for endpoint in every if self._affords(endpoint, now)] or every
+        for endpoint in choice:
+            record = self._records[endpoint]
             if not record.is_out and times[endpoint] <= now:
                 return self._way_to(endpoint, now), max(now, record.due_at)
-        endpoint = min(range(len(times)), key=lambda each: max(self._records[each].due_at, times[each]))
+        endpoint = min(choice, key=lambda each: max(self._records[each].due_at, times[each]))
         at = max(now, self._records[endpoint].due_at, times[endpoint])
         return self._way_to(endpoint, now), at
 
     def better_than(self, way: Way, now: float) -> Way | None:
         """Return a way that is preferred to ``way``, which is in use, and may be tried now; else None."""
-        return next((better for better, at in self._preferred_to(way, now) if at <= now), None)
+        return next(
+            (
+                better
+                for better, at in self._preferred_to(way, now)
+                if at <= now and self._affords(better.endpoint, now)
+            ),
+            None,
+        )
 
     def better_at(self, way: Way, now: float) -> float | None:
         """Return when there will be one (a time that has passed: there is one now), or None for never."""
@@ -141,6 +160,10 @@ class Ways:
     def allowed_at(self, way: Way, *, planned: bool) -> float:
         """Return when a session may be opened, however urgent it is; -inf for any time."""
         return self._allowed_at(way.endpoint, planned=planned)
+
+    def affords(self, way: Way, now: float) -> bool:
+        """Return whether there is enough to spend for a session by this way."""
+        return self._affords(way.endpoint, now)
 
     def is_held_back(self, way: Way) -> bool:
         """Return whether a way could be tried sooner, had there not been so many sessions."""

@@ -67,6 +67,13 @@ def test_it_is_said_again_once_the_preferred_endpoint_has_worked_for_a_while() -
     assert spoken(failover.session_began(SECOND, why, 10.0 + HEALTHY_AFTER_S))
 
 
+def test_an_endpoint_that_is_left_because_of_its_price_is_told_so() -> None:
+    (told, *_) = Failover(OFFERS, lambda endpoint, now: endpoint > 0).session_began(THIRD, why, 0.0)
+    assert isinstance(told, Tell)
+    assert told.text == "endpoint local has taken over, because the budget for cloud is spent"
+    assert told.fields["EDGE_ERROR_CODE"] == "budget"
+
+
 def test_another_transport_is_told_and_not_announced() -> None:
     failover = Failover(OFFERS)
     replies = failover.session_began(Way(0, TransportKind.WEBSOCKET), why, 0.0)
