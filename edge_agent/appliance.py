@@ -109,7 +109,8 @@ class Appliance:
         self._agent = Agent(parts.agent_settings, random.random, self._bookkeeper.ledger)
         self._runner = Runner(self._agent, self._perform, self._display.show, self._observe)
         self._sessions: Sessions | None = None
-        self._networks = Networks(parts.endpoints[0].endpoint.base_url, self._runner.post)
+        urls = [server.endpoint.base_url for server in parts.endpoints]
+        self._networks = Networks(urls, self._runner.post)
         self._crash: asyncio.Future[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._sound = Sound(parts, self._runner.post, self._crashed)

@@ -1,4 +1,4 @@
-"""Tells the agent at once that there is a network again: the kernel says so, or a server can be reached.
+"""Tells the agent at once that there is a network again: the kernel says so, or one of the servers answers.
 
 The kernel knows this machine's own links. That a router further away works again shows only by trying.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from edge_agent.core.events import Event, LinkDown, LinkUp, NetworkChanged
 from edge_agent.core.faults import FaultKind
@@ -20,7 +20,7 @@ SETTLE_S = 0.3
 """An address comes before its route: a change is passed on when nothing more has come for so long."""
 
 SEEK_EVERY_S = 1.0
-"""Pause between two tries to reach the server's machine while there is no way to it: one packet each."""
+"""Pause between two tries to reach a server's machine while there is no way to it: one packet each."""
 
 TOLD_AGAIN_AFTER_S = 2.5
 TIMES_TOLD = 2
@@ -33,56 +33,71 @@ SOUGHT = frozenset(
 
 
 class Networks:
-    """Watches from :meth:`run` on. ``url`` is the server that is sought; ``post`` takes the events."""
+    """Watches from :meth:`run` on. ``urls`` are the servers that are sought; ``post`` takes the events."""
 
-    def __init__(self, url: str, post: Callable[[Event], None]) -> None:
-        self._path = PathProbe(url)
+    def __init__(self, urls: Iterable[str], post: Callable[[Event], None]) -> None:
         self._post = post
-        self._is_sought = asyncio.Event()
+        self._searches = [_Search(url, post) for url in dict.fromkeys(urls)]
         self._settling: asyncio.TimerHandle | None = None
 
     def saw(self, event: Event) -> None:
         """Take what the agent is told: whether there is a session, or why not."""
-        match event:
-            case LinkUp():
-                self._is_sought.clear()
-            case LinkDown(fault=fault) if fault.kind in SOUGHT:
-                self._is_sought.set()
-            case _:
-                pass
+        for search in self._searches:
+            match event:
+                case LinkUp():
+                    search.is_on.clear()
+                case LinkDown(fault=fault) if fault.kind in SOUGHT:
+                    search.is_on.set()
+                case _:
+                    pass
 
     async def run(self) -> None:
         """Watch until cancelled."""
         kernel = KernelWatch(self._changed)
         kernel.start()
         try:
-            await self._path.prepare()
-            while True:
-                await self._is_sought.wait()
-                await self._seek()
+            async with asyncio.TaskGroup() as searching:
+                for search in self._searches:
+                    searching.create_task(search.run(), name="search")
         finally:
             kernel.close()
             if self._settling is not None:
                 self._settling.cancel()
-
-    async def _seek(self) -> None:
-        """Try to reach the server until that works, or there is a session. Once it works it is not sought."""
-        was_closed = False
-        while self._is_sought.is_set():
-            if await self._path.is_open():
-                self._is_sought.clear()
-                break
-            was_closed = True
-            await asyncio.sleep(SEEK_EVERY_S)
-        if not was_closed:
-            return
-        for _ in range(TIMES_TOLD):
-            logger.debug("the server can be reached again")
-            self._post(NetworkChanged())
-            await asyncio.sleep(TOLD_AGAIN_AFTER_S)
 
     def _changed(self, what: str) -> None:
         logger.debug("network: %s", what)
         if self._settling is not None:
             self._settling.cancel()
         self._settling = asyncio.get_running_loop().call_later(SETTLE_S, self._post, NetworkChanged())
+
+
+class _Search:
+    """Looks for one server while there is no session with any: another may be reached sooner."""
+
+    def __init__(self, url: str, post: Callable[[Event], None]) -> None:
+        self.is_on = asyncio.Event()
+        self._path = PathProbe(url)
+        self._post = post
+
+    async def run(self) -> None:
+        """Look, whenever it is on, until cancelled."""
+        await self._path.prepare()
+        while True:
+            await self.is_on.wait()
+            await self._seek()
+
+    async def _seek(self) -> None:
+        """Try to reach the server until that works, or there is a session. Once it works it is not sought."""
+        was_closed = False
+        while self.is_on.is_set():
+            if await self._path.is_open():
+                self.is_on.clear()
+                break
+            was_closed = True
+            await asyncio.sleep(SEEK_EVERY_S)
+        if not was_closed:
+            return
+        for _ in range(TIMES_TOLD):
+            logger.debug("a server can be reached again")
+            self._post(NetworkChanged())
+            await asyncio.sleep(TOLD_AGAIN_AFTER_S)

@@ -41,7 +41,7 @@ def way(monkeypatch: pytest.MonkeyPatch) -> Way:
 @pytest.fixture
 async def posted(way: Way) -> AsyncIterator[tuple[Networks, list[Event]]]:
     events: list[Event] = []
-    watch = Networks("http://127.0.0.1:1", events.append)
+    watch = Networks(["http://127.0.0.1:1"], events.append)
     task = asyncio.create_task(watch.run())
     yield watch, events
     task.cancel()
@@ -88,6 +88,32 @@ async def test_nobody_looks_for_a_server_that_answers(way: Way, posted: tuple[Ne
     looks = way.looks
     await asyncio.sleep(0.05)
     assert way.looks == looks
+
+
+async def test_a_server_that_is_not_the_first_is_sought_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(networks, "SEEK_EVERY_S", 0.01)
+    reached = {"first.invalid": False, "second.invalid": False}
+
+    async def is_open(path: PathProbe) -> bool:
+        return reached[path.host]
+
+    async def prepare(_: PathProbe) -> None:
+        return None
+
+    monkeypatch.setattr(PathProbe, "is_open", is_open)
+    monkeypatch.setattr(PathProbe, "prepare", prepare)
+    events: list[Event] = []
+    watch = Networks([f"http://{host}" for host in reached], events.append)
+    task = asyncio.create_task(watch.run())
+    watch.saw(lost(FaultKind.NO_PATH))
+    await asyncio.sleep(0.05)
+    assert events == []
+    reached["second.invalid"] = True
+    await eventually(lambda: events)
+    assert events == [NetworkChanged()]
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def test_changes_in_a_row_are_told_once(

@@ -30,7 +30,7 @@ class PathProbe:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        self._host = parts.hostname or ""
+        self.host = parts.hostname or ""
         self._port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 443)
         self._addresses: list[Address] = []
 
@@ -38,9 +38,9 @@ class PathProbe:
         """Look the name up, so that probes depend on the way alone. A failure is made up for later."""
         try:
             async with asyncio.timeout(PROBE_LIMIT_S):
-                self._addresses = by_turns(await addresses_of(self._host, self._port))
+                self._addresses = by_turns(await addresses_of(self.host, self._port))
         except (NameNotResolved, TimeoutError):
-            logger.debug("the name %s can't be looked up now", self._host)
+            logger.debug("the name %s can't be looked up now", self.host)
 
     async def is_open(self) -> bool:
         """Open a TCP connection and close it: tells whether anybody answered within PROBE_LIMIT_S.
