@@ -159,6 +159,18 @@ def stop_media(there: Place) -> Figures:
     return {"speaking": speak(there) - began}
 
 
+def stop_media_later(there: Place) -> Figures:
+    """The same in a session that was never quiet, at a server that has told an earlier one where it ends."""
+    there.daemon.seen.wait_for_event("output_audio_buffer.stopped")
+    mark = there.daemon.seen.mark
+    close(there)
+    there.daemon.seen.wait_for_notice("session_opened", mark=mark)
+    speak(there, COUNTING * 5)
+    before = there.sessions_made()
+    figures = stop_media(there)
+    return {**figures, "sessions after that": there.sessions_made() - before}
+
+
 def empty_payload(there: Place) -> Figures:
     """One packet without payload: nothing happens, but with the stock decoder it is the end of all sound."""
     there.server.play({"fault": "empty_payload", "times": 1})
@@ -215,6 +227,7 @@ CASES: dict[str, Case] = {
     "unplugged for 40 s": Case(unplugged, {"ready": 5, "new sessions": 1}),
     "address changed": Case(move, {"ready": 6, "new sessions": 1}),
     "media stops": Case(stop_media, {"speaking": 8, "new sessions": 1}, quiet_s=DEAF_AFTER_S + 1.0),
+    "media stops later": Case(stop_media_later, {"speaking": 8, "sessions after that": 1}, countings=1),
     "empty payload": Case(empty_payload, {"sound": 0.5, "new sessions": 0}),
     "consent ignored": Case(ignore_consent, {"speaking": 8, "new sessions": 1}),
 }
