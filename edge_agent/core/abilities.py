@@ -34,6 +34,11 @@ class Abilities:
     tells_end: bool | None = None
 
 
+def refuses_manual_turns(event: said.ServerEvent) -> bool:
+    """Whether an event says that the server can't clear its input buffer, as a turn by hand needs it."""
+    return isinstance(event, said.ErrorEvent) and "input_audio_buffer.clear" in event.error.message
+
+
 class Learner:
     """Follows one session and corrects what is known.
 
@@ -67,7 +72,7 @@ class Learner:
         match event:
             case said.InputAudioBufferCleared():
                 self.known = replace(self.known, takes_manual_turns=True)
-            case said.ErrorEvent(error=error) if "input_audio_buffer.clear" in error.message:
+            case said.ErrorEvent() if refuses_manual_turns(event):
                 self.known = replace(self.known, takes_manual_turns=False)
             case said.OutputAudioBufferStopped() if self._hears_playback:
                 self.known = replace(self.known, tells_end=True)

@@ -8,9 +8,11 @@ agent's business.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from edge_agent.core import events as happened
 from edge_agent.core import reports
+from edge_agent.core.abilities import refuses_manual_turns
 from edge_agent.core.commands import Command, FlushPlayout, Gate, HandOver, MeasureEcho, Send, Tell
 from edge_agent.core.dialogue import Dialogue, Reply
 from edge_agent.core.failover import Failover
@@ -46,6 +48,7 @@ class Continuity:
         self._ways = Ways(settings.offers, chance, settings.caps, affords)
         self._failover = Failover(settings.offers, affords)
         self._dialogue = dialogue
+        self._turn_taking = list(settings.turn_taking)
         self._history = History(settings.memory_turns, settings.memory_chars)
         self._wanted_gate = wanted_gate
         self._sounding_since: float | None = None
@@ -97,6 +100,8 @@ class Continuity:
         """Follow one event of the session in use; a fault may end it."""
         if isinstance(event, said.ResponseDone) and event.response.usage is not None:
             self.link.successor.saw_context(event.response.usage.input_tokens, now)
+        if refuses_manual_turns(event):  # from the next session on: this one has been told otherwise
+            self._turn_taking[self.link.way.endpoint] = replace(self._turns, takes_manual_turns=False)
         self._history.see(event, now)
         fault = fault_in(event)
         if fault is None:
@@ -221,7 +226,7 @@ class Continuity:
 
     @property
     def _turns(self) -> TurnTaking:
-        return self._settings.turn_taking[self.link.way.endpoint]
+        return self._turn_taking[self.link.way.endpoint]
 
     def _no_successor(self, fault: Fault, now: float) -> Tell:
         way = self.link.successor.way

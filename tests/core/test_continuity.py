@@ -51,8 +51,24 @@ from tests.core.scenes import (
 )
 
 OFF = ask.SessionUpdate(session=TURN_DETECTION_OFF)
+CLEAR = ask.InputAudioBufferClear()
 COMMIT = ask.InputAudioBufferCommit()
 CREATE = ask.ResponseCreate()
+
+
+# -- what a server can't do --------------------------------------------------------------------------------
+
+
+def test_a_server_that_refuses_turns_by_hand_is_asked_for_none_in_the_next_session() -> None:
+    scene = in_button_mode().press()
+    assert Send(1, CLEAR) in scene.take()
+    scene.hear(error("unknown_event", "Unknown event: input_audio_buffer.clear"))
+    scene.until(102.0).release().until(110.0).take()
+    scene.down().until(115.0).up("sess_2").take()
+    scene.press()
+    assert CLEAR not in [each.event for each in scene.take() if isinstance(each, Send)]
+    scene.until(117.0).release().until(120.0)
+    assert COMMIT not in [each.event for each in scene.take() if isinstance(each, Send)]
 
 
 # -- losses and waits ----------------------------------------------------------------------------------
