@@ -67,16 +67,18 @@ class Runner:
         """Run until cancelled."""
         now = asyncio.get_running_loop().time
         self._carry_out(self._agent.start(now()), now())
+        deadline = self._agent.next_deadline()
         while True:
-            event = await self._next_event(now())
+            event = await self._next_event(deadline, now())
             self.progress += 1
             moment = now()
             if event is not None:
                 self._observe(event)
                 self._carry_out(self._agent.handle(event, moment), moment)
-            deadline = self._agent.next_deadline()
+                deadline = self._agent.next_deadline()
             if deadline is not None and deadline <= moment:
                 self._carry_out(self._agent.tick(moment), moment)
+                deadline = self._agent.next_deadline()
 
     def stop(self) -> None:
         """Carry out the agent's last commands; call it after :meth:`run` has ended."""
@@ -84,11 +86,10 @@ class Runner:
         for command in self._agent.stop(now):
             self._perform(command)
 
-    async def _next_event(self, now: float) -> Event | None:
-        deadline = self._agent.next_deadline()
-        until = now + PULSE_S if deadline is None else min(deadline, now + PULSE_S)
+    async def _next_event(self, deadline: float | None, now: float) -> Event | None:
         if not self._inbox.empty():
             return self._inbox.get_nowait()
+        until = now + PULSE_S if deadline is None else min(deadline, now + PULSE_S)
         try:
             async with asyncio.timeout_at(until):
                 return await self._inbox.get()

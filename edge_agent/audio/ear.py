@@ -59,6 +59,7 @@ class Ear:
         self._listening = Listening.NOTHING
         self._batch: list[bytes] = []
         self._batches: queue.Queue[bytes] = queue.Queue(WAITING_BATCHES)
+        self._is_paused = False
         self._is_interrupted = threading.Event()
         self._thread = SoundThread("wake-word", self._run, on_crash, is_urgent=False)
 
@@ -98,15 +99,20 @@ class Ear:
             case Listening.NOTHING:
                 self.pause()
             case Listening.VOICE:
+                self._is_paused = False
                 if self._activity.feed(block):
                     self._tell(VoiceHeard())
             case Listening.WORD:
+                self._is_paused = False
                 self._batch.append(block)
                 if len(self._batch) == BATCH_PERIODS:
                     self._pass_on()
 
     def pause(self) -> None:
         """Nothing is heard for now: what comes later does not go on from what came before."""
+        if self._is_paused:
+            return
+        self._is_paused = True
         self._activity.reset()
         self._batch.clear()
         self._is_interrupted.set()

@@ -26,6 +26,9 @@ HIGHEST_RATE_HZ = 48_000
 HEADER_EVERY_PERIODS = 50
 """The header is brought up to date twice a second; a killed process loses no more than that."""
 
+CHUNKS_PER_S = 5
+"""200 ms are read at a time."""
+
 HEADER_BYTES = 44
 LARGEST_DATA_BYTES = 0xFFFF_FFFF - HEADER_BYTES
 """RIFF sizes have 32 bits: 12.4 hours at 48 kHz mono. What comes later is not recorded."""
@@ -46,7 +49,7 @@ class WavInput:
         rate_hz, channels = self._file.getframerate(), self._file.getnchannels()
         is_native = (rate_hz, channels) == (SAMPLE_RATE_HZ, 1)
         self._resampler = None if is_native else Resampler(rate_hz, channels)
-        self._chunk_frames = rate_hz // 50  # 20 ms
+        self._chunk_frames = rate_hz // CHUNKS_PER_S
         self._pending = bytearray()
         self._pacer = Pacer(at_once)
         self._has_ended = False

@@ -93,13 +93,17 @@ class Budget:
         self._kept: dict[str, object] | None = None
         self._answers: dict[tuple[int | None, int], Refusal | None] = {}
         self._look_at: float | None = None
+        self._is_low: bool | None = None
 
     # -- what is asked -----------------------------------------------------------------------------
 
     @property
     def is_low(self) -> bool:
-        """Whether as much was spent as a person wants to be warned of."""
-        return bool(reached_soft(self.ledger, self._limits))
+        """Whether as much was spent as a person wants to be warned of. Cheap to ask while nothing was
+        booked."""
+        if self._is_low is None:
+            self._is_low = bool(reached_soft(self.ledger, self._limits))
+        return self._is_low
 
     def against(self, epoch: int | None, endpoint: int, now: float) -> Refusal | None:
         """Return why session ``epoch`` (None: the next one) with an endpoint is too much, None if it is not.
@@ -261,6 +265,7 @@ class Budget:
         """What was answered holds no more."""
         self._answers.clear()
         self._look_at = None
+        self._is_low = None
 
     def _against_opening(self, endpoint: int, now: float) -> Refusal | None:
         costs = self._costs[endpoint]

@@ -4,7 +4,6 @@ import audioop
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -102,7 +101,7 @@ def test_lost_packets_leave_no_hole(fec: bool) -> None:
 
 def test_what_does_not_decode_is_concealed() -> None:
     downlink, packets = Downlink(), spoken(1.0)
-    packets[20] = replace(packets[20], payload=bytes([19 << 3 | 2, 255]))  # two frames without their length
+    packets[20] = packets[20]._replace(payload=bytes([19 << 3 | 2, 255]))  # two frames without their length
     sound = played(downlink, packets, until=1.5)
     assert heard_s(sound[: BYTES_PER_S * 9 // 10], TONE_HZ) > 0.8
 
@@ -111,7 +110,7 @@ def test_what_does_not_decode_is_concealed() -> None:
 def test_a_hole_of_any_length_is_filled(gap_samples: int) -> None:
     downlink, packets = Downlink(), spoken(1.0)
     after = [
-        replace(packet, timestamp=packet.timestamp + gap_samples, sequence_number=packet.sequence_number + 3)
+        packet._replace(timestamp=packet.timestamp + gap_samples, sequence_number=packet.sequence_number + 3)
         for packet in packets[20:]
     ]
     sound = played(downlink, packets[:20] + after, until=1.5)
@@ -187,7 +186,7 @@ def test_a_session_the_device_and_an_interruption_may_meet() -> None:
         for number in range(20):
             for packet in packets:
                 body = packet.payload if chance.random() < 0.9 else chance.randbytes(chance.randrange(20))
-                downlink.receive(replace(packet, ssrc=number, payload=body))
+                downlink.receive(packet._replace(ssrc=number, payload=body))
                 downlink.play(BLOCK)
 
     def pull() -> None:

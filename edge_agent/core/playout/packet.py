@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 _HEADER = struct.Struct("!BBHLL")
 _VERSION = 2
 
 
-@dataclass(frozen=True, slots=True)
-class RtpPacket:
+class RtpPacket(NamedTuple):
     """What of an RTP packet (RFC 3550 section 5.1) matters to playout.
 
     ``sequence_number`` 0 to 65535 and ``timestamp`` 0 to 2**32 - 1 wrap around; the timestamp counts at

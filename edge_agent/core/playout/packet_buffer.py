@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from edge_agent.core.playout.opus_toc import duration_samples
 from edge_agent.core.playout.packet import RtpPacket
@@ -26,8 +26,7 @@ LEAVING_S = 1.0
 """For so long after a new stream's beginning what arrives of the former one is its rest, and not played."""
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingPacket:
+class WaitingPacket(NamedTuple):
     """A packet with its numbers unwrapped; times in samples of the stream."""
 
     sequence: int
@@ -106,26 +105,28 @@ class PacketBuffer:
         duration = duration_samples(packet.payload)
         if duration is None:
             return None, False
-        begins = self._stream is None or self._begins_stream(self._stream, packet)
-        if begins:
-            self._former, self._stream = self._stream, _Stream(packet.ssrc)
-            self._left_at = packet.arrived_at
-        assert self._stream is not None
-        is_stray = not begins and not self._stream.holds(packet)
-        return None if is_stray else self._stream.unwrap(packet, duration), begins
+        if self._stream is not None and self._stream.holds(packet):
+            self._after_stray = None
+            return self._stream.unwrap(packet, duration), False
+        if self._stream is not None and not self._begins_stream(self._stream, packet):
+            return None, False
+        self._former, self._stream = self._stream, _Stream(packet.ssrc)
+        self._left_at = packet.arrived_at
+        return self._stream.unwrap(packet, duration), True
 
     def put(self, packet: WaitingPacket) -> int:
         """Let an accepted packet wait; returns how many were dropped: itself if it is there already, or the
         oldest ones."""
+        if not self._waiting or self._waiting[-1].end <= packet.timestamp:
+            self._waiting.append(packet)
+            return self._drop_excess()
         at = bisect_left(self._waiting, packet.timestamp, key=_timestamp)
         if at < len(self._waiting) and self._waiting[at].timestamp < packet.end:
             return 1
         if at > 0 and self._waiting[at - 1].end > packet.timestamp:
             return 1
         self._waiting.insert(at, packet)
-        excess = len(self._waiting) - LIMIT_PACKETS
-        del self._waiting[: max(0, excess)]
-        return max(0, excess)
+        return self._drop_excess()
 
     def pop(self) -> WaitingPacket:
         """Remove and return the head. Raises IndexError if nothing waits."""
@@ -137,9 +138,14 @@ class PacketBuffer:
         self._waiting.clear()
         return dropped
 
+    def _drop_excess(self) -> int:
+        excess = max(0, len(self._waiting) - LIMIT_PACKETS)
+        del self._waiting[:excess]
+        return excess
+
     def _begins_stream(self, stream: _Stream, packet: RtpPacket) -> bool:
         expected, self._after_stray = self._after_stray, None
-        if stream.holds(packet) or stream.has_passed(packet) or self._is_of_former(packet):
+        if stream.has_passed(packet) or self._is_of_former(packet):
             return False
         if stream.begins_anew(packet) or packet.sequence_number == expected:
             return True

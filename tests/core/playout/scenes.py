@@ -9,7 +9,7 @@ import math
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ParamSpec
 
 from edge_agent.core.pcm import PERIOD_S, SAMPLE_BYTES, SAMPLE_RATE_HZ, SILENCE
@@ -154,7 +154,7 @@ class Sender:
 
 def delayed(packet: RtpPacket, seconds: float) -> RtpPacket:
     """Return the packet as it arrives later."""
-    return replace(packet, arrived_at=packet.arrived_at + seconds)
+    return packet._replace(arrived_at=packet.arrived_at + seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,7 @@ def test_losses_in_a_row_are_one_concealment() -> None:
 def test_a_hole_in_a_full_buffer_is_bridged_for_a_while_only() -> None:
     scene, sender = Scene(), Sender()
     packets = sender.send(0.0, 4.0)
-    stalled = [replace(packet, arrived_at=max(packet.arrived_at, 0.6)) for packet in packets[:30]]
+    stalled = [packet._replace(arrived_at=max(packet.arrived_at, 0.6)) for packet in packets[:30]]
     late = [packet for n, packet in enumerate([*stalled, *packets[30:]]) if not 5 <= n < 20]
     scene.play(late, 3.9)
     assert scene.buffer.statistics.concealed_samples <= LONGEST_BRIDGE_SAMPLES
@@ -247,7 +247,7 @@ def test_after_a_stall_every_word_is_played_and_the_delay_comes_back(spacing_s: 
     scene, sender = Scene(), Sender()
     packets = sender.send(0.0, 10.0)
     stalled = [
-        replace(packet, arrived_at=max(packet.arrived_at, 2.3 + (n - 100) * spacing_s))
+        packet._replace(arrived_at=max(packet.arrived_at, 2.3 + (n - 100) * spacing_s))
         if n >= 100
         else packet
         for n, packet in enumerate(packets)
@@ -312,7 +312,7 @@ def test_what_was_bridged_meanwhile_is_cut_off_a_late_packet() -> None:
 
 def test_overflow_drops_the_oldest_and_playout_goes_on() -> None:
     scene, sender = in_flow()
-    flood = [replace(packet, arrived_at=2.0) for packet in sender.send(2.0, (LIMIT_PACKETS + 50) * PACKET_S)]
+    flood = [packet._replace(arrived_at=2.0) for packet in sender.send(2.0, (LIMIT_PACKETS + 50) * PACKET_S)]
     scene.play(flood, 2.01)
     assert len(scene.buffer._packets) <= LIMIT_PACKETS
     scene.play([], 10.0)
@@ -465,7 +465,7 @@ def test_numbers_that_begin_anew_cost_a_packet_at_most(sequence: int) -> None:
 def test_what_is_no_opus_is_counted_and_forgotten() -> None:
     scene, sender = Scene(), Sender()
     packets = sender.send(0.0, 1.0)
-    garbage = [replace(packet, payload=payload) for packet in packets[:10] for payload in (b"", b"\xff")]
+    garbage = [packet._replace(payload=payload) for packet in packets[:10] for payload in (b"", b"\xff")]
     scene.play(packets + garbage, 1.5)
     assert scene.buffer.statistics.packets_discarded == len(garbage)
     assert scene.decoded() == sent_at(packets)
@@ -524,7 +524,7 @@ def test_a_flush_before_anything_arrived_loses_nothing() -> None:
 
 def test_clearing_drops_what_waits_and_what_comes_is_played() -> None:
     scene, sender = in_flow()
-    scene.play([replace(packet, arrived_at=2.0) for packet in sender.send(2.0, 0.2)], 2.03)
+    scene.play([packet._replace(arrived_at=2.0) for packet in sender.send(2.0, 0.2)], 2.03)
     scene.buffer.clear()
     assert scene.pending_samples == len(scene.buffer._packets) == 0
     packets = sender.send(2.2, 1.0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 from hypothesis import assume, given
@@ -252,7 +252,7 @@ def test_no_sample_is_played_before_an_earlier_one(delays_s: list[float], stall_
 
     scene, sender = Scene(sound=rising), Sender()
     packets = sender.send(0.0, 1.2, delay_s=lambda n: delays_s[n] + max(0.0, stall_s - n * PACKET_S))
-    packets = [replace(packet, arrived_at=max(packet.arrived_at, 0.1)) for packet in packets]
+    packets = [packet._replace(arrived_at=max(packet.arrived_at, 0.1)) for packet in packets]
     play(scene, packets, 4.0, [])
     made_up = scene.calls("recover", "conceal")
     assume(made_up[0].now > packets[-1].arrived_at)  # what is made up may be anything

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -55,7 +54,7 @@ def test_sound_that_overlaps_what_waits_is_dropped() -> None:
     buffer = PacketBuffer()
     put(buffer, packets)
     for offset_samples in (-120, 1, 840):
-        overlapping = replace(packets[1], timestamp=packets[1].timestamp + offset_samples)
+        overlapping = packets[1]._replace(timestamp=packets[1].timestamp + offset_samples)
         assert put(buffer, [overlapping]) == 1
     assert drained(buffer) == payloads(packets)
 
@@ -84,7 +83,7 @@ def test_what_is_cleared_is_counted_and_the_stream_goes_on() -> None:
 
 
 def test_what_is_no_opus_is_not_accepted() -> None:
-    packet = replace(Sender().send(0.0, 0.02)[0], payload=b"")
+    packet = Sender().send(0.0, 0.02)[0]._replace(payload=b"")
     assert PacketBuffer().accept(packet) == (None, False)
 
 
