@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_agent.audio.answer_stream import AnswerStream
 from edge_agent.audio.device import DeviceSettings, PcmInput, PcmOutput
@@ -24,7 +25,6 @@ from edge_agent.audio.echo import (
 from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.gain import Gain
 from edge_agent.audio.machine import Machine, encoding_for, this_machine
-from edge_agent.audio.mixer import CardMixer
 from edge_agent.audio.opus import Application, OpusSettings
 from edge_agent.audio.spec import PcmKind, PcmSpec, open_input, open_output
 from edge_agent.audio.uplink import EncodedPacket, Uplink
@@ -58,6 +58,9 @@ from edge_agent.gpio.settings import ButtonWiring, LedKind, LedSettings
 from edge_agent.servers import TRANSPORTS, Server, servers_of
 from edge_agent.session.session import RealtimeSession
 from edge_agent.state import state_folder
+
+if TYPE_CHECKING:
+    from edge_agent.audio.mixer import CardMixer
 
 
 class _Sound:
@@ -321,6 +324,8 @@ def _opus(opus: schema.Opus, machine: Machine) -> OpusSettings:
 def _mixer(control: str, sink: PcmSpec) -> CardMixer | None:
     if sink.kind is not PcmKind.ALSA or control == "none":
         return None
+    from edge_agent.audio.mixer import CardMixer  # libasound is of no use to the other kinds
+
     return CardMixer(sink.target, None if control == "auto" else control)
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from edge_agent.audio.alsa import AlsaInput, AlsaOutput
 from edge_agent.audio.device import DeviceSettings, PcmInput, PcmOutput
 from edge_agent.audio.fifo import FifoInput, FifoOutput
 from edge_agent.audio.null import NullInput, NullOutput
@@ -54,6 +53,8 @@ def open_input(spec: PcmSpec, settings: DeviceSettings) -> PcmInput:
     """Open a microphone. Raises AudioDeviceError."""
     match spec.kind:
         case PcmKind.ALSA:
+            from edge_agent.audio.alsa import AlsaInput  # libasound is of no use to the other kinds
+
             return AlsaInput.open(spec.target, settings)
         case PcmKind.WAV:
             return WavInput(Path(spec.target), settings.capture_periods)
@@ -67,6 +68,8 @@ def open_output(spec: PcmSpec, settings: DeviceSettings) -> PcmOutput:
     """Open a loudspeaker. Raises AudioDeviceError."""
     match spec.kind:
         case PcmKind.ALSA:
+            from edge_agent.audio.alsa import AlsaOutput
+
             card = partial(AlsaOutput.open, spec.target, settings)
             return card() if settings.keep_awake else RestingOutput(card)
         case PcmKind.WAV:

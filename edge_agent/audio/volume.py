@@ -7,10 +7,13 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 from edge_agent.audio.gain import Gain
-from edge_agent.audio.mixer import CardMixer
 from edge_agent.core.volume import clamped, gain_of
+
+if TYPE_CHECKING:
+    from edge_agent.audio.mixer import CardMixer
 
 CHANGES_LIMIT = 16
 """More presses than this while a sound server hangs are not meant for it any more."""
