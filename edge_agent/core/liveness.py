@@ -38,6 +38,12 @@ OPEN_FOR_S = 1.5
 """So long the path has to be open before it is held against the peer that it is silent: packets need a moment
 more than the probe when a path comes back."""
 
+STREAM_HEALS_WITHIN_S = 6.0
+"""A stream of TCP whose path was closed is given so much longer, but no longer than that lasted. Both sides
+send again after some 0.2 s, and after twice as long each time (RFC 6298 section 5.5): a stream heals as long
+after its path as the path was closed, at the latest. Who waits for an answer waits no longer than this for
+it: another session takes a second or two."""
+
 PATH_DEAD_AFTER_S = 25.0
 """Silence after which a connection without a path is given up. Outages up to here heal within 0.1 s,
 measured; the library itself gives up after some 27 s, and so do servers built with it."""
@@ -125,6 +131,7 @@ class Liveness:
 
     def __init__(self, now: float, *, loses: bool = True, ends_are_known: bool = False) -> None:
         self.trust = Trust.TRUSTED
+        self._loses = loses
         self._lapse = Lapse(loses=loses)
         self._silence = _Silence(now)
         self._hearing = _Hearing(now, ends_are_known)
@@ -132,6 +139,8 @@ class Liveness:
         self._checked_at = now
         self._probed_at = -PATH_PROBE_EVERY_S
         self._open_since: float | None = None
+        self._was_closed = False
+        """Whether a probe of the path has failed during this silence."""
         self._gone_since: float | None = None
 
     @property
@@ -161,6 +170,7 @@ class Liveness:
 
     def _note_path(self, signs: Signs, now: float) -> None:
         is_asked = self.trust is Trust.DOUBTED or signs.address_is_gone
+        self._was_closed = is_asked and (self._was_closed or signs.path_is_open is False)
         if not (is_asked and signs.path_is_open):
             self._open_since = None
         elif self._open_since is None:
@@ -183,11 +193,15 @@ class Liveness:
         is_open = self._open_since is not None
         if is_open and self._gone_since is not None and now - self._gone_since >= MOVED_AFTER_S:
             return Fault(FaultKind.MOVED, "this machine's address has changed")
-        if silent_s >= PEER_DEAD_AFTER_S and open_s >= OPEN_FOR_S:
+        if silent_s >= PEER_DEAD_AFTER_S and open_s >= OPEN_FOR_S + self._heals_within_s(silent_s - open_s):
             return Fault(FaultKind.PEER_DEAD, f"the server has not answered for {silent_s:.0f} s")
         if silent_s >= PATH_DEAD_AFTER_S:
             return Fault(FaultKind.PATH_DEAD, f"no way to the server for {silent_s:.0f} s")
         return self._hearing.fault(now)
+
+    def _heals_within_s(self, closed_s: float) -> float:
+        """How long after its path, which was closed for ``closed_s``, the connection itself may heal."""
+        return 0.0 if self._loses or not self._was_closed else min(closed_s, STREAM_HEALS_WITHIN_S)
 
     def _is_check_due(self, now: float) -> bool:
         if now - self._silence.since < CHECK_AFTER_S:
