@@ -37,6 +37,13 @@ def test_both_sides_are_told_in_their_order_and_without_ids() -> None:
     assert seen.items() == [user("what time is it"), assistant("It is noon.")]
 
 
+def test_an_answer_that_was_taken_back_is_forgotten() -> None:
+    seen = history(committed("u1"), wrote("what time is it", "u1"), answered("It is noon.", "a1"))
+    seen.see(said.ConversationItemDeleted(item_id="a1"), 101.0)
+    seen.see(answered("It is one.", "a2"), 102.0)
+    assert seen.items() == [user("what time is it"), assistant("It is one.")]
+
+
 def test_words_that_come_after_the_answer_stand_before_it() -> None:
     seen = history(committed("u1"), answered("It is noon.", "a1"))
     assert not seen.is_settled
