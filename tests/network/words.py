@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -128,6 +129,7 @@ def _figures(there: Place, mark: int, heard_from: float) -> Figures:
     said = [line for line in there.daemon.seen.since(mark, "transcript") if line["final"]]
     heard = [line["text"] for line in said if line["role"] == "user"]
     loudspeaker = _recognised(there.ear.sound_since(heard_from))
+    sys.stderr.write(f"heard {heard}, said {loudspeaker!r}\n")  # pytest shows it if the test fails
     return {
         "answered": there.ear.began_last_at() - heard_from,
         "heard": heard.count(QUESTION),
