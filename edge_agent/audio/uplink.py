@@ -14,7 +14,7 @@ from edge_agent.audio.encoding import Encoder, OpusPackets, PlainPackets
 from edge_agent.audio.opus import OpusSettings
 from edge_agent.core.commands import Gate
 from edge_agent.core.pcm import PERIOD_SAMPLES, SILENCE, MicrophoneForm
-from edge_agent.core.preroll import Preroll
+from edge_agent.core.preroll import LISTENED_S, Preroll
 
 PREROLL_S = 10.0
 """How much is held by default."""
@@ -35,9 +35,9 @@ class EncodedPacket:
 class Uplink:
     """Encodes while a session is connected; a gate that is not open sends silence, so that RTP goes on.
 
-    While the gate is open or holds, the newest ``preroll_s`` of the microphone are kept; a closed one forgets
-    them. ``feed`` and ``skip`` belong to the capture thread, the rest to any thread. Raises OpusError if
-    libopus is missing. The gate is closed at first.
+    While the gate is open or holds, the newest ``preroll_s`` of the microphone are kept, LISTENED_S while it
+    listens; a closed one forgets them. ``feed`` and ``skip`` belong to the capture thread, the rest to any
+    thread. Raises OpusError if libopus is missing. The gate is closed at first.
     """
 
     def __init__(self, settings: OpusSettings, preroll_s: float = PREROLL_S) -> None:
@@ -97,7 +97,7 @@ class Uplink:
             match gate:
                 case Gate.CLOSED:
                     self._preroll.clear()
-                case Gate.HOLDING | Gate.KEEPING:
+                case Gate.LISTENING | Gate.HOLDING | Gate.KEEPING:
                     self._preroll.stop()
                 case Gate.OPEN if since is not None:
                     self._preroll.recall(time.monotonic() - since)
@@ -131,6 +131,8 @@ class Uplink:
             self._preroll.skip(1)
         elif self._gate is not Gate.CLOSED:
             self._preroll.hold(block)
+        if self._gate is Gate.LISTENING:
+            self._preroll.forget_older(LISTENED_S)
         return [SILENCE]
 
     def _encode(self, block: bytes, deliver: Callable[[EncodedPacket], None]) -> None:

@@ -327,7 +327,7 @@ class Agent:
             return Gate.CLOSED
         if not self._vigil.hears_room:
             is_heard = self._vigil.listens_itself and self._dialogue.wants_sound
-            return Gate.HOLDING if is_heard else Gate.CLOSED
+            return Gate.LISTENING if is_heard else Gate.CLOSED
         if self._dialogue.would_hear_itself:
             return Gate.KEEPING if self._gate.has_missed else Gate.CLOSED
         if not self._dialogue.wants_sound:

@@ -52,6 +52,7 @@ class Gate(enum.Enum):
     """Where the microphone's sound goes."""
 
     CLOSED = "closed"  # nowhere
+    LISTENING = "listening"  # into the device's memory, and out of it as soon as it is too old to be told
     HOLDING = "holding"  # into the device's memory, for a while
     KEEPING = "keeping"  # nowhere, but what is in the memory stays there
     OPEN = "open"  # to the session, and into the memory

@@ -110,7 +110,7 @@ class MicrophoneGate:
         if wanted is former:
             return commands
         self._position = wanted
-        self.is_catching_up = wanted is Gate.OPEN and former in (Gate.HOLDING, Gate.KEEPING)
+        self.is_catching_up = wanted is Gate.OPEN and former in (Gate.LISTENING, Gate.HOLDING, Gate.KEEPING)
         if wanted is not Gate.OPEN:
             return [SetUplink(wanted), *commands]
         since = self._unheard_since if self._missed_since is None else self._missed_since

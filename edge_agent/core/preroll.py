@@ -30,6 +30,11 @@ OLDEST_S = 30.0
 survives (25 s), and what follows it, is shorter."""
 
 
+LISTENED_S = 2.0
+"""What is held while the device waits for its word or for a voice: as much as is told when it wakes, see
+:mod:`edge_agent.core.vigil`. What else people say among themselves is no business of its memory."""
+
+
 class Preroll:
     """Holds the newest ``limit_s`` of speech, of the last OLDEST_S. Overflow rule: the oldest is dropped."""
 
@@ -51,6 +56,12 @@ class Preroll:
         """Take a period that is not sent."""
         self._now_periods += 1
         self._held.extend(self._pauses.shorten(self._now_periods, block))
+
+    def forget_older(self, than_s: float) -> None:
+        """Forget what was heard longer ago than ``than_s``."""
+        first = self._now_periods - round(than_s / PERIOD_S)
+        while self._held and self._held[0][0] <= first:
+            self._held.popleft()
 
     def skip(self, periods: int) -> None:
         """Let time pass in which nothing was heard."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 from edge_agent.core import events as happened
 from edge_agent.core.attention import UNMET_LIMIT_S, Attention
 from edge_agent.core.commands import Command, Earcon, ListenFor, Listening, PlaySound
+from edge_agent.core.preroll import LISTENED_S
 from edge_agent.core.settings import AgentSettings, Mode
 from edge_agent.core.status import Watch
 
-WORD_LOOK_BACK_S = 2.0
+WORD_LOOK_BACK_S = LISTENED_S
 """What is sent from before the wake word was found, so that it holds the word itself: okay_nabu was found 1.1
 to 1.4 s after it began, with flite's voices; who speaks slowly takes half a second more."""
 

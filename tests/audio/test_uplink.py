@@ -8,6 +8,7 @@ from edge_agent.audio.opus import Application, OpusDecoder, OpusSettings
 from edge_agent.audio.uplink import EncodedPacket, Uplink
 from edge_agent.core.commands import Gate
 from edge_agent.core.pcm import PERIOD_SAMPLES, SILENCE, MicrophoneForm
+from edge_agent.core.preroll import LISTENED_S
 from tests.audio.sounds import PEAK, amplitude, blocks_of, tone
 
 
@@ -192,3 +193,17 @@ def test_what_is_held_is_kept_while_nothing_is_added(uplink: Uplink, packets: li
     feed(uplink, SILENCE * 40)
     assert amplitude(decoded(packets), 400) > 100
     assert amplitude(decoded(packets), 1000) < 5
+
+
+def test_who_waits_for_a_word_holds_two_seconds_of_what_is_said(
+    uplink: Uplink, packets: list[EncodedPacket]
+) -> None:
+    uplink.connect(packets.append)
+    uplink.set_gate(Gate.LISTENING)
+    feed(uplink, tone(400, LISTENED_S))
+    feed(uplink, tone(1000, LISTENED_S))
+    packets.clear()
+    uplink.set_gate(Gate.OPEN, time.monotonic() - 60.0)
+    feed(uplink, SILENCE * 250)
+    assert amplitude(decoded(packets), 1000) > 100
+    assert amplitude(decoded(packets), 400) < 5

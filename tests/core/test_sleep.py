@@ -67,14 +67,14 @@ def test_before_the_word_there_is_no_session_and_what_is_said_stays_in_the_devic
     assert scene.names() == ["asleep"]
     assert scene.opened_at == []
     assert listening(scene) is Listening.WORD
-    assert gate(scene).gate is Gate.HOLDING
+    assert gate(scene).gate is Gate.LISTENING
 
 
 def test_the_word_opens_a_session_that_hears_it_and_what_was_said_in_the_same_breath() -> None:
     scene = Scene(called()).until(200.0)
     scene.take()
     scene.event(WORD)
-    assert scene.take() == [OpenLink(1), PlaySound(Earcon.AWAKE)]
+    assert scene.take() == [SetUplink(Gate.HOLDING), OpenLink(1), PlaySound(Earcon.AWAKE)]
     assert scene.state == "listening"
     scene.until(201.5).up()
     commands = scene.take()
@@ -93,7 +93,7 @@ def test_after_an_answer_it_hears_a_question_without_the_word_and_then_sleeps() 
     assert scene.state == "asleep"
     assert sounds(scene) == [Earcon.AWAKE, Earcon.ASLEEP]
     assert listening(scene) is Listening.WORD
-    assert gate(scene).gate is Gate.HOLDING
+    assert gate(scene).gate is Gate.LISTENING
 
 
 def test_a_call_that_nothing_follows_is_over_and_says_so() -> None:
@@ -163,7 +163,7 @@ def test_a_session_that_is_kept_warm_hears_nothing_until_the_word_and_then_at_on
     warm = called(attention=AttentionSettings(FOLLOW_UP_S, keep_warm_s=60.0))
     scene = Scene(warm).event(WORD).up().until(100.0 + FOLLOW_UP_S)
     assert scene.state == "asleep"
-    assert gate(scene).gate is Gate.HOLDING
+    assert gate(scene).gate is Gate.LISTENING
     scene.take()
     scene.until(150.0).event(WORD)
     assert len(scene.opened_at) == 1
