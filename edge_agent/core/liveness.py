@@ -39,7 +39,8 @@ OPEN_FOR_S = 1.5
 more than the probe when a path comes back."""
 
 STREAM_HEALS_WITHIN_S = 6.0
-"""A stream of TCP whose path was closed is given so much longer, but no longer than that lasted. Both sides
+"""A stream of TCP that nobody has acknowledged is given so much longer once its path is open, but no longer
+than it was silent before: a frozen server's system acknowledges, and a closed path's does not. Both sides
 send again after some 0.2 s, and after twice as long each time (RFC 6298 section 5.5): a stream heals as long
 after its path as the path was closed, at the latest. Who waits for an answer waits no longer than this for
 it: another session takes a second or two."""
@@ -73,6 +74,7 @@ class Signs:
     ``sound_packets`` counts those that could be decoded, as far as that is known. ``plays``: the server says
     that its sound is on its way. ``path_is_open`` is what the last probe found, since a probe was first asked
     for; None before. ``address_is_gone``: this machine no longer has the address from which it sends.
+    ``is_stuck``: what was sent has been sent again, and is not acknowledged yet.
     ``heard_at``: when something came last, None: the looks tell. ``sent``: packets of our sound that were
     sent, or tried. ``reception``: what the peer has said of them, if it has.
     """
@@ -82,6 +84,7 @@ class Signs:
     plays: bool = False
     path_is_open: bool | None = None
     address_is_gone: bool = False
+    is_stuck: bool = False
     heard_at: float | None = None
     sent: int = 0
     reception: Reception | None = None
@@ -131,7 +134,6 @@ class Liveness:
 
     def __init__(self, now: float, *, loses: bool = True, ends_are_known: bool = False) -> None:
         self.trust = Trust.TRUSTED
-        self._loses = loses
         self._lapse = Lapse(loses=loses)
         self._silence = _Silence(now)
         self._hearing = _Hearing(now, ends_are_known)
@@ -139,8 +141,8 @@ class Liveness:
         self._checked_at = now
         self._probed_at = -PATH_PROBE_EVERY_S
         self._open_since: float | None = None
-        self._was_closed = False
-        """Whether a probe of the path has failed during this silence."""
+        self._was_stuck = False
+        """Whether packets have been lost during this silence, as far as a stream knows."""
         self._gone_since: float | None = None
 
     @property
@@ -170,7 +172,7 @@ class Liveness:
 
     def _note_path(self, signs: Signs, now: float) -> None:
         is_asked = self.trust is Trust.DOUBTED or signs.address_is_gone
-        self._was_closed = is_asked and (self._was_closed or signs.path_is_open is False)
+        self._was_stuck = signs.is_stuck or (self._was_stuck and self.is_silent)
         if not (is_asked and signs.path_is_open):
             self._open_since = None
         elif self._open_since is None:
@@ -200,8 +202,8 @@ class Liveness:
         return self._hearing.fault(now)
 
     def _heals_within_s(self, closed_s: float) -> float:
-        """How long after its path, which was closed for ``closed_s``, the connection itself may heal."""
-        return 0.0 if self._loses or not self._was_closed else min(closed_s, STREAM_HEALS_WITHIN_S)
+        """How long after its path, which was closed for ``closed_s`` at most, the connection may heal."""
+        return min(closed_s, STREAM_HEALS_WITHIN_S) if self._was_stuck else 0.0
 
     def _is_check_due(self, now: float) -> bool:
         if now - self._silence.since < CHECK_AFTER_S:

@@ -16,6 +16,10 @@ ATTEMPT_DELAY_S = 0.25
 """Head start of an address before the next is tried as well (RFC 8305 section 5 recommends this)."""
 
 
+RETRANSMITS_AT = 2
+"""Where ``tcpi_retransmits`` stands in ``tcp_info``."""
+
+
 class NameNotResolved(OSError):
     """There is no address for a name, or no name server to ask."""
 
@@ -29,6 +33,18 @@ class Address(NamedTuple):
 
     family: int
     sockaddr: tuple[object, ...]
+
+
+def is_stuck(connection: socket.socket) -> bool:
+    """Whether the system has sent data again and the other side's has not acknowledged them yet.
+
+    A system whose program is frozen acknowledges. The third byte of ``tcp_info`` counts what was sent again
+    in a row (``tcpi_retransmits``, linux/tcp.h). False where the system does not say.
+    """
+    try:
+        return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, RETRANSMITS_AT + 1)[-1] > 0
+    except OSError:  # it has been closed
+        return False
 
 
 async def connect(host: str, port: int) -> socket.socket:

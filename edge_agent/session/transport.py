@@ -154,6 +154,10 @@ class Transport(Protocol):
     def local_address(self) -> str | None:
         """The address of this machine that it depends on, once it is open; None if that is not known."""
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether what was sent has been sent again and is not acknowledged yet, where that can be known."""
+
     async def check(self) -> None:
         """Ask the server for a sign of life, which shows in the counters. Bounded, raises nothing."""
 

@@ -103,6 +103,7 @@ class Watch:
             plays=self._plays,
             path_is_open=self._path_is_open,
             address_is_gone=address_is_gone,
+            is_stuck=self._transport.is_stuck,
             heard_at=counters.datagram_at,
             sent=counters.packets_sent + counters.packets_dropped,
             reception=counters.reception,

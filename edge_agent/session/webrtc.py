@@ -21,6 +21,9 @@ class WebRtcTransport:
 
     loses = True
 
+    is_stuck = False
+    """Packets are not sent again, and what is (the events) says nothing of it."""
+
     def __init__(self, endpoint: Endpoint, sound: SoundRoad) -> None:
         self._deadlines = endpoint.deadlines
         self._signaling = Signaling(endpoint)

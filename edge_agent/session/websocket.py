@@ -129,6 +129,11 @@ class WebSocketTransport:
         """The address of this machine from which it sends, once it is open."""
         return None if self._connection is None else self._connection.local_address
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether what was sent has been sent again and is not acknowledged yet."""
+        return self._connection is not None and self._connection.is_stuck
+
     async def check(self) -> None:
         """Ask for a sign of life by a ping."""
         with contextlib.suppress(Ended, TimeoutError):

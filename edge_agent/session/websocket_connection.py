@@ -91,6 +91,12 @@ class WebSocketConnection:
         name = self._connection.local_address
         return str(name[0]) if name else None
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether what was sent has been sent again and is not acknowledged yet."""
+        wire = self._connection.transport.get_extra_info("socket")
+        return wire is not None and tcp_connection.is_stuck(wire)
+
     async def receive(self) -> str:
         """Return the next message; text that is not UTF-8 has what is wrong marked in it. Raises Ended."""
         try:

@@ -44,6 +44,7 @@ class FakeTransport:
         return Opened(call_id="call_1", session_sent=True)
 
     local_address = None
+    is_stuck = False
 
     async def check(self) -> None:
         return None

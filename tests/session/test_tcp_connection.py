@@ -22,6 +22,7 @@ from edge_agent.session.tcp_connection import (
     by_turns,
     connect,
     connect_to_first,
+    is_stuck,
 )
 from tests.session.peer_server import PATIENCE_S
 
@@ -179,3 +180,12 @@ async def test_the_refusal_is_told_when_nothing_works(closed_door: Address) -> N
 async def test_no_address_at_all() -> None:
     with pytest.raises(NotConnected):
         await connect_to_first([])
+
+
+async def test_a_connection_that_is_acknowledged_or_closed_is_not_stuck(open_door: Address) -> None:
+    connection = await connect_to_first([open_door])
+    connection.send(b"hello")
+    await asyncio.sleep(0)
+    assert not is_stuck(connection)
+    connection.close()
+    assert not is_stuck(connection)
