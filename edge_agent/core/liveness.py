@@ -72,16 +72,18 @@ class Signs:
     here, and nothing is judged.
 
     ``sound_packets`` counts those that could be decoded, as far as that is known. ``plays``: the server says
-    that its sound is on its way. ``path_is_open`` is what the last probe found, since a probe was first asked
-    for; None before. ``address_is_gone``: this machine no longer has the address from which it sends.
-    ``is_stuck``: what was sent has been sent again, and is not acknowledged yet.
-    ``heard_at``: when something came last, None: the looks tell. ``sent``: packets of our sound that were
-    sent, or tried. ``reception``: what the peer has said of them, if it has.
+    that its sound is on its way; ``owes_sound``: it has made an answer, and none of it has come.
+    ``path_is_open`` is what the last probe found, since a probe was first asked for; None before.
+    ``address_is_gone``: this machine no longer has the address from which it sends. ``is_stuck``: what was
+    sent has been sent again, and is not acknowledged yet. ``heard_at``: when something came last, None: the
+    looks tell. ``sent``: packets of our sound that were sent, or tried. ``reception``: what the peer has said
+    of them, if it has.
     """
 
     packets: int | None
     sound_packets: int = 0
     plays: bool = False
+    owes_sound: bool = False
     path_is_open: bool | None = None
     address_is_gone: bool = False
     is_stuck: bool = False
@@ -260,6 +262,7 @@ class _Hearing:
         self._heard_at = now
         self._excused_at = now
         self._plays_since: float | None = None
+        self._owes_since: float | None = None
         self._idle_since = now
         """Since when sound has come although it does not play."""
         self._ends_are_known = ends_are_known
@@ -268,6 +271,10 @@ class _Hearing:
     def take(self, signs: Signs, silent_since: float, now: float) -> None:
         if now - silent_since >= FLOW_GAP_S:
             self._excused_at = now
+        if not signs.owes_sound:
+            self._owes_since = None
+        elif self._owes_since is None:
+            self._owes_since = now
         if signs.plays and self._plays_since is None:
             self._plays_since = now
         elif not signs.plays and self._plays_since is not None:
@@ -283,6 +290,10 @@ class _Hearing:
 
     def fault(self, now: float) -> Fault | None:
         """Return why nothing is heard, or None."""
+        if self._owes_since is not None:
+            owed_s = now - max(self._owes_since, self._excused_at)
+            message = f"the server has made an answer, but nothing of it has come for {owed_s:.0f} s"
+            return Fault(FaultKind.DEAF, message) if owed_s >= DEAF_AFTER_S else None
         if self._plays_since is None:
             return None
         missing_s = now - max(self._plays_since, self._heard_at, self._excused_at)

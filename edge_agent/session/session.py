@@ -120,6 +120,7 @@ class RealtimeSession:
         self._ends_are_known = ends_are_known
         self._phase = Phase.NEW
         self._transport: Transport | None = None
+        self._watch: Watch | None = None
         self._life: asyncio.Task[Fault] | None = None
         self._over = asyncio.Event()
         self._hung_up = False
@@ -182,6 +183,8 @@ class RealtimeSession:
             return
         if transport.send(text):
             logger.debug("> %s", shown(name))
+            if self._watch is not None:
+                self._watch.sent(event)
         else:
             logger.warning("x %s: the event channel does not take it (%d bytes)", shown(name), len(text))
 
@@ -226,7 +229,7 @@ class RealtimeSession:
         self._post(LinkUp(self._epoch, self._session_id, self._lifetime_s()))
         for event in self._early:
             self._post(ServerSaid(self._epoch, event))
-        watch = Watch(
+        self._watch = watch = Watch(
             transport,
             PathProbe(self._endpoint.base_url),
             self._tell_doubt,

@@ -13,6 +13,13 @@ from collections.abc import Callable, Coroutine
 from edge_agent.core.faults import Fault
 from edge_agent.core.lapse import Missed
 from edge_agent.core.liveness import Liveness, Signs, Trust
+from edge_agent.core.owed_sound import OwedSound
+from edge_agent.protocol.client_events import (
+    ClientEvent,
+    OutputAudioBufferClear,
+    ResponseCancel,
+    ResponseCreate,
+)
 from edge_agent.protocol.server_events import (
     OutputAudioBufferCleared,
     OutputAudioBufferStarted,
@@ -52,12 +59,14 @@ class Watch:
         self._tell_lapse = tell_lapse
         self._ends_are_known = ends_are_known
         self._plays = False
+        self._owed = OwedSound()
         self._path_is_open: bool | None = None
         self._probe: asyncio.Task[None] | None = None
         self._asking: set[asyncio.Task[None]] = set()
 
     def saw(self, event: ServerEvent) -> None:
         """Take an event of the server: some say whether its sound is on its way."""
+        self._owed.see(event, self._sound_packets)
         match event:
             case OutputAudioBufferStarted():
                 self._plays = True
@@ -65,6 +74,11 @@ class Watch:
                 self._plays = False
             case _:
                 pass
+
+    def sent(self, event: ClientEvent) -> None:
+        """Take an event that the server was sent: after some, what it has made is not waited for."""
+        if isinstance(event, ResponseCreate | ResponseCancel | OutputAudioBufferClear):
+            self._owed.forget()
 
     async def run(self) -> Fault:
         """Watch until the session is to be given up, and return why. Cancel it when the session ends."""
@@ -92,6 +106,11 @@ class Watch:
             for task in self._asking:
                 task.cancel()
 
+    @property
+    def _sound_packets(self) -> int:
+        counters = self._transport.counters
+        return counters.sound_packets_received - counters.sound_packets_undecodable
+
     def _signs(self, is_doubted: bool) -> Signs:
         counters = self._transport.counters
         address_is_gone = is_gone(self._transport.local_address)
@@ -99,8 +118,9 @@ class Watch:
             self._path_is_open = None
         return Signs(
             packets=counters.datagrams_received,
-            sound_packets=counters.sound_packets_received - counters.sound_packets_undecodable,
+            sound_packets=self._sound_packets,
             plays=self._plays,
+            owes_sound=self._owed.is_owed(self._sound_packets),
             path_is_open=self._path_is_open,
             address_is_gone=address_is_gone,
             is_stuck=self._transport.is_stuck,

@@ -36,6 +36,7 @@ class World:
     """Fifty packets a second."""
     path: bool = True
     plays: bool = False
+    owes: bool = False
     gone: bool = False
     stuck: bool = False
     """What was sent was sent again."""
@@ -73,6 +74,7 @@ class World:
             sound_packets=sound,
             path_is_open=is_open,
             plays=self.plays,
+            owes_sound=self.owes,
             address_is_gone=self.gone,
             is_stuck=self.stuck,
         )
@@ -203,6 +205,18 @@ def test_announced_sound_that_never_begins_ends_the_session() -> None:
     world = World(sound=False)
     world.live(10.0)
     world.plays = True
+    world.live(4.0)
+    assert world.kinds == [FaultKind.DEAF]
+
+
+def test_sound_of_an_answer_that_was_made_is_waited_for_a_while() -> None:
+    world = World(sound=False)
+    world.owes = True
+    world.live(2.5)
+    world.owes = False
+    world.live(10.0)
+    assert world.faults == []
+    world.owes = True
     world.live(4.0)
     assert world.kinds == [FaultKind.DEAF]
 

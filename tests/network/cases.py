@@ -190,9 +190,13 @@ def ignore_consent(there: Place) -> Figures:
 
 
 def lose_sound(there: Place) -> Figures:
-    """Let no sound of the server through, while ICE and events go on; the next address is let through."""
+    """Let no sound of the server through, while ICE and events go on, until there is another session.
+
+    Something is said meanwhile: a server that pauses without saying so is missed when it has answered.
+    """
     began, mark = time.monotonic(), there.daemon.seen.mark
     there.wires.drop_sound()
+    there.server.say("here I am")
     there.daemon.seen.wait_for_notice("session_ended", LONG_WAIT_S, mark)
     there.wires.mend()
     there.daemon.seen.wait_for_notice("session_opened", mark=mark)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
+
 import pytest
 
 from edge_agent.core import lapse, liveness
@@ -23,6 +26,9 @@ from tests.session.peer_server import PeerServer, Tone, eventually
 
 SOUND_ALL_THE_TIME_PACKETS = 60
 """More than a second of sound before anything was announced: this server never stops sending."""
+
+SEVERAL = 20
+"""Questions a hundredth of a second apart: ten packets' time."""
 
 
 @pytest.fixture
@@ -75,6 +81,39 @@ async def test_announced_sound_that_stops_ends_the_session(server: PeerServer, q
     server.call.connection.getSenders()[0].replaceTrack(None)
     fault = await bench.fault()
     assert fault.kind is FaultKind.DEAF
+
+
+def no_more_sound(bench: Bench) -> Callable[[], bool]:
+    """Return a question that is true when nothing has come since it was asked several times before."""
+    counts: deque[int] = deque(maxlen=SEVERAL)
+
+    def is_silent() -> bool:
+        counts.append(bench.session.counters.sound_packets_received)
+        return len(counts) == SEVERAL and counts[0] == counts[-1]
+
+    return is_silent
+
+
+def answer(response_id: str, status: str) -> dict[str, object]:
+    part = {"type": "output_audio", "transcript": "hello"}
+    item = {"type": "message", "id": f"item_of_{response_id}", "role": "assistant", "content": [part]}
+    return {"id": response_id, "object": "realtime.response", "status": status, "output": [item]}
+
+
+async def test_answer_of_a_server_that_tells_nothing_more_ends_the_session_if_nothing_of_it_comes(
+    server: PeerServer, quick: None
+) -> None:
+    server.track = Tone
+    bench = Bench(server)
+    await bench.up()
+    await eventually(lambda: bench.session.counters.sound_packets_received > 0)
+    server.call.connection.getSenders()[0].replaceTrack(None)
+    await eventually(no_more_sound(bench))
+    for event, status in (("response.created", "in_progress"), ("response.done", "completed")):
+        server.call.say({"type": event, "event_id": event, "response": answer("resp_1", status)})
+    fault = await bench.fault()
+    assert fault.kind is FaultKind.DEAF
+    assert "has made an answer" in fault.message
 
 
 async def test_sound_that_cannot_be_decoded_is_no_sound(server: PeerServer, quick: None) -> None:
