@@ -44,8 +44,12 @@ class Costs:
 
     @property
     def to_begin(self) -> int:
-        """What has to be left for a session: its opening, its first lease and an answer."""
-        return self.to_open + self.worst_response
+        """What has to be left for a session: its opening, its first lease and an answer.
+
+        And what a lease outlives its renewal by: a session that was closed because its next lease did not fit
+        in is not followed by another at once.
+        """
+        return self.to_open + self.prices.of_open_ms(ORPHAN_MS) + self.worst_response
 
     @property
     def to_open(self) -> int:

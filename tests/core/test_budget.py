@@ -8,7 +8,7 @@ from edge_agent.core.budget import Budget
 from edge_agent.core.commands import Command, Earcon, PlaySound, SaveLedger, Tell
 from edge_agent.core.faults import FaultKind
 from edge_agent.core.ledger import Ledger
-from edge_agent.core.limits import LEASE_MS, ORPHAN_MS, Limits, MoneyLimit, cautious, money
+from edge_agent.core.limits import LEASE_MS, ORPHAN_MS, RENEWED_EVERY_MS, Limits, MoneyLimit, cautious, money
 from edge_agent.core.notices import Notice
 from edge_agent.core.periods import Period
 from edge_agent.core.prices import Prices
@@ -219,12 +219,22 @@ def test_it_opens_again_when_the_day_is_over_and_looks_once_a_minute() -> None:
 
 
 def test_a_session_needs_its_first_lease_and_an_answer() -> None:
-    it = budget(limits(money={DAY: MoneyLimit(hard=LEASE + WORST)}), costs(PRICES))
+    it = budget(limits(money={DAY: MoneyLimit(hard=costs(PRICES).to_begin)}), costs(PRICES))
     assert it.against(None, 0, 0.0) is None
     it.ledger.book("cloud", Tally(micros=1))
     assert it.against(1, 0, 0.0) is None  # it is not open
     it.opening(2, 0, 0.0)
     assert it.against(None, 0, 0.0) is not None
+
+
+def test_a_session_that_ended_with_its_lease_is_not_followed_by_another_at_once() -> None:
+    orphan = PRICES.of_open_ms(ORPHAN_MS)
+    for hard in range(LEASE + WORST, 2 * LEASE + 2 * orphan + WORST, orphan // 3):
+        it = opened(budget(limits(money={DAY: MoneyLimit(hard=hard)}), costs(PRICES)))
+        it.tick(RENEWED_EVERY_MS / 1000)
+        if it.against(1, 0, RENEWED_EVERY_MS / 1000) is not None:
+            it.ended(1, RENEWED_EVERY_MS / 1000)
+            assert it.against(None, 0, RENEWED_EVERY_MS / 1000) is not None
 
 
 def test_a_lease_that_does_not_fit_in_ends_the_session() -> None:
