@@ -11,6 +11,10 @@ UNNOTICED_S = 0.7
 """So late a server may notice that somebody speaks: its detection takes some tenths of a second, the way
 there and back some more. A session that takes over hears so much of what was said before."""
 
+SILENT_S = 0.5
+"""So long nobody goes on who has just been heard to the end. The last word is not told again, although the
+microphone's clock may lag a little on a busy machine."""
+
 LONG_UNNOTICED_S = 3.0
 """The same for a server that is slow: silence is not told again, so more costs nothing. In a room that is
 never silent the next answer may be so much later."""
@@ -80,8 +84,8 @@ class MicrophoneGate:
         self._missed_since = missed.since
         if missed.was_sent and self._utterance_since is not None:
             self._missed_since = min(missed.since, self._utterance_since)
-        elif missed.was_sent and turn is not Turn.PENDING:
-            self._missed_since = missed.since - UNNOTICED_S
+        elif missed.was_sent:
+            self._missed_since = missed.since + (SILENT_S if turn is Turn.PENDING else -UNNOTICED_S)
         self._utterance_since = None
 
     def forget_session(self) -> None:

@@ -21,8 +21,8 @@ FRESH_S = 1.2
 """So long ago something came if the way is open: a server with nothing to say still sends its reports."""
 
 REPORT_LIMIT_S = 1.7
-"""So long a report is waited for once something comes again, from a peer that sends them: about one a second
-(RFC 3550 section 6.2 allows 5 s; aiortc and Pion take 1 s, and at most half as much more by chance)."""
+"""So long a report is waited for once something comes again: aiortc and Pion send one a second, and at most
+half as much later by chance (RFC 3550 section 6.2 allows 5 s)."""
 
 LEAST_LOST_SHARE = 0.5
 """Of what was sent into the silence; less than that is an ordinary loss, and was there before."""
@@ -74,7 +74,8 @@ class Lapse:
         self.passage = Passage.OPEN
         self._loses = loses
         self._sent_before = 0
-        self._reception: Reception | None = None
+        self._newest_before = -1
+        self._missed_before = 0
         self._heard_before = 0.0
         self._lapsed_at = 0.0
         self._back_at = 0.0
@@ -90,7 +91,9 @@ class Lapse:
                 self._lapsed_at, self._heard_before = now, heard_at
                 self._set_passage(Passage.LAPSED)
             case Passage.OPEN if now - heard_at < FRESH_S:
-                self._sent_before, self._reception = sent, reception
+                self._sent_before = sent
+                if reception is not None:
+                    self._newest_before, self._missed_before = reception.newest, reception.missed
             case Passage.LAPSED if not is_silent:
                 self._back_at = now
                 self._set_passage(Passage.ASKED)
@@ -112,12 +115,9 @@ class Lapse:
         """Whether what was sent before the lapse was noticed has been lost; None: not known yet."""
         if not self._loses:
             return False
-        before = self._reception
-        if before is None or reception is None:
-            return True
-        if reception.newest == before.newest:
+        if reception is None or reception.newest == self._newest_before:
             return True if now - self._back_at >= REPORT_LIMIT_S else None
-        return reception.missed - before.missed >= LEAST_LOST_SHARE * max(1, sent - self._sent_before)
+        return reception.missed - self._missed_before >= LEAST_LOST_SHARE * max(1, sent - self._sent_before)
 
     def _set_passage(self, new: Passage) -> None:
         if new not in TRANSITIONS[self.passage]:

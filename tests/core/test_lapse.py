@@ -91,8 +91,16 @@ def test_a_server_that_reports_nothing_has_missed_it() -> None:
     road = Road(reports=False)
     road.live(10.0)
     road.live(4.0, is_open=False)
-    road.live(LOOK_S)
+    road.live(REPORT_LIMIT_S + LOOK_S)
     assert road.missed == [Missed(110.0)]
+
+
+def test_the_first_report_counts_as_any_other() -> None:
+    road = Road()
+    road.live(LOOK_S)
+    road.live(4.0, is_open=False, is_late=True)
+    road.live(2.0)
+    assert road.missed == [Missed(100.0 + LOOK_S + LAPSE_AFTER_S, was_sent=False)]
 
 
 def test_a_connection_that_sends_it_again_loses_nothing() -> None:

@@ -76,7 +76,7 @@ def run(case: WordsCase, kind: ServerKind = ServerKind.EMBEDDED) -> Figures:
         with _asked(there, case) as asked:
             mended = case.harm(there)
         heard_from = max(mended, asked.done_at)
-        _wait_for_answer(there, mark)
+        _wait_for_answer(there, mark, heard_from)
         made = there.sessions_made() if case.servers == 1 else there.server.calls_made() + before
         return {**_figures(there, mark, heard_from), "new sessions": made - before}
 
@@ -118,10 +118,11 @@ def _is_the_answer(message: Message) -> bool:
     return bool(is_answer and ANSWER_WORD in message["text"])
 
 
-def _wait_for_answer(there: Place, mark: int) -> None:
+def _wait_for_answer(there: Place, mark: int, heard_from: float) -> None:
     """Wait until the answer was written and somebody has had the time to hear it, and a second one."""
     with contextlib.suppress(AssertionError):  # what did not come shows in the figures
         there.daemon.seen.wait_for(_is_the_answer, "answer", ANSWER_LIMIT_S, mark)
+        there.ear.wait_for_sound(heard_from, ANSWER_LIMIT_S)
         time.sleep(LISTEN_ON_S)
 
 
@@ -251,7 +252,11 @@ CASES: dict[str, WordsCase] = {
     },
     **{f"clean close, {moment.name.lower()}": _case(close, moment, 6, NEXT) for moment in Moment},
     **{f"address changed, {moment.name.lower()}": _case(move, moment, 9, NEXT) for moment in Moment},
-    "media stops, quiet": _case(stop_media, Moment.QUIET, 11, NEXT),
+    "media stops, quiet": WordsCase(
+        stop_media,
+        Moment.QUIET,
+        {"answered": 15, "heard": 2, "heard otherwise": 0, "answers spoken": 1, "new sessions": NEXT},
+    ),
     "stall of 4 s, asking": _case(stall(4.0), Moment.ASKING, 5, SAME),
     "stall of 4 s, quiet": _case(stall(4.0), Moment.QUIET, 5, SAME),
 }
