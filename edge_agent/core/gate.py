@@ -39,6 +39,7 @@ class MicrophoneGate:
         self._unheard_since = 0.0
         self._utterance_since: float | None = None
         self._missed_since: float | None = None
+        self._lapsed_turn = Turn.NOBODY
         self.is_lapsed = False
         """Whether what is said may not reach the session that there is."""
         self.is_catching_up = False
@@ -69,6 +70,7 @@ class MicrophoneGate:
     def lapse(self, turn: Turn) -> None:
         """What is said may not arrive from now on: hold it. It is ``turn``'s turn."""
         self.is_lapsed = True
+        self._lapsed_turn = turn
         if turn is Turn.PENDING:
             self._utterance_since = None
 
@@ -85,7 +87,8 @@ class MicrophoneGate:
         if missed.was_sent and self._utterance_since is not None:
             self._missed_since = min(missed.since, self._utterance_since)
         elif missed.was_sent:
-            self._missed_since = missed.since + (SILENT_S if turn is Turn.PENDING else -UNNOTICED_S)
+            is_said = Turn.PENDING in (turn, self._lapsed_turn)
+            self._missed_since = missed.since + (SILENT_S if is_said else -UNNOTICED_S)
         self._utterance_since = None
 
     def forget_session(self) -> None:

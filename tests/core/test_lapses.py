@@ -70,6 +70,13 @@ def test_what_was_heard_to_its_end_is_not_told_again() -> None:
     assert told_since(scene) == 107.2 + SILENT_S
 
 
+def test_what_was_heard_to_its_end_is_not_told_again_if_its_answer_was_lost() -> None:
+    scene = connected().until(106.0).hear(speech_started(), speech_stopped(), committed())
+    lapsed(scene.until(109.5)).until(112.0).hear(created(), started(), done(), stopped())
+    mended(scene, 107.2)
+    assert told_since(scene) == 107.2 + SILENT_S
+
+
 def test_what_was_only_late_is_not_told_again() -> None:
     scene = connected().until(106.0).hear(speech_started())
     mended(lapsed(scene.until(109.5)).until(112.0), 109.5, was_sent=False)
