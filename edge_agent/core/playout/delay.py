@@ -16,10 +16,11 @@ QUANTILE = 0.98
 MARGIN = 1.1
 """For what the sample of the last seconds does not show."""
 
-SMALLEST_MARGIN_S = 0.002
+SMALLEST_MARGIN_S = 0.003
 """What is added to the quantile: for jitter that is bounded nothing is late then. A thread wakes up about a
 millisecond late when the interpreter is busy; and a drift of 100 ppm takes away a millisecond in ten seconds,
-as long as a voice may speak without a pause in which that is put right."""
+as long as a voice may speak without a pause in which that is put right. As much again is for a playout that
+runs early by what is not worth a correction."""
 
 FIRST_TARGET_S = 0.010
 """What is waited for before anything was measured: a wired network, or a good radio."""
@@ -62,6 +63,8 @@ class DelayEstimate:
         self._assumed_s = FIRST_TARGET_S
         self.target_s = FIRST_TARGET_S
         """How long after the fastest packet's time playout should run."""
+        self.jitter_s = 0.0
+        """The same without the margin: what is not there after so long is hardly late any more."""
         self.recent_peak_s = 0.0
         """The jitter if the worst of the last RECENT_EVENTS stood for all: less delay than that is too risky
         now, even if the long run says otherwise."""
@@ -102,8 +105,8 @@ class DelayEstimate:
         lowest = self._lowest[0]
         in_the_long_run = self._highest[int(QUANTILE * len(self._highest))]
         of_late = self._highest_of_late[-min(LATE_EVENTS, len(self._highest_of_late))]
-        jitter_s = max(in_the_long_run, of_late) - lowest
-        measured_s = jitter_s * MARGIN + SMALLEST_MARGIN_S
+        self.jitter_s = max(in_the_long_run, of_late) - lowest
+        measured_s = self.jitter_s * MARGIN + SMALLEST_MARGIN_S
         distrust = max(0.0, 1 - len(self._events) / TRUSTED_EVENTS)
         self.target_s = min(LARGEST_TARGET_S, max(measured_s, self._assumed_s * distrust))
         self.recent_peak_s = self._highest_of_late[-1] - lowest

@@ -14,7 +14,6 @@ import math
 from edge_agent.core.pcm import (
     BYTES_PER_S,
     PERIOD_BYTES,
-    PERIOD_S,
     PERIOD_SAMPLES,
     SAMPLE_BYTES,
     SAMPLE_RATE_HZ,
@@ -49,6 +48,10 @@ TOLERATED_S = 0.002
 TOLERATED_SHARE = 0.1
 """How much later than wanted sound may be played, and what share of the target more: each correction changes
 the sound, and what is cut now is missing when the next packet is as late as the last one that was late."""
+
+TOLERATED_EARLINESS_S = 0.0015
+"""How much earlier: half of the target's smallest margin. A pause that becomes longer by this is to be heard
+(PESQ 4.3 instead of 4.6), and next to no packet comes too late for it."""
 
 STALE_S = 1.0
 """How long after a flush what belongs to it may still arrive. Sound that comes later is a new answer, also if
@@ -219,10 +222,9 @@ class JitterBuffer:
     def _fill_gap(self, head: WaitingPacket, gap_samples: int, now: float) -> bool:
         """Packets before ``head`` are missing. Once they are given up, what was bridged stands for them."""
         assert self._position is not None
-        if self._error_s(now, 0) < -PERIOD_S / 2:
-            return (
-                self._bridge_over()
-            )  # the buffer is too shallow for this path: what is missing may still come
+        if self._delay_s(now, 0) < self._delay.jitter_s:
+            # The buffer is too shallow for this path: what is missing may still come.
+            return self._bridge_over()
         lost = head.sequence - self._sequence - 1
         if gap_samples > min(lost * head.duration, LONGEST_BRIDGE_SAMPLES):
             return self._bridge_over()  # a pause of the sender as well, or a hole too long to fill
@@ -249,7 +251,7 @@ class JitterBuffer:
         delay_s = self._delay_s(now, taken_samples)
         error_s = delay_s - self._delay.target_s
         if error_s < 0:
-            return error_s
+            return error_s if error_s < -TOLERATED_EARLINESS_S else 0.0
         spare_s = min(error_s, delay_s - self._delay.recent_peak_s)
         return spare_s if spare_s > TOLERATED_S + TOLERATED_SHARE * self._delay.target_s else 0.0
 
