@@ -16,7 +16,7 @@ QUANTILE = 0.98
 MARGIN = 1.1
 """For what the sample of the last seconds does not show."""
 
-SMALLEST_MARGIN_S = 0.003
+SMALLEST_MARGIN_S = 0.004
 """What is added to the quantile: for jitter that is bounded nothing is late then. A thread wakes up about a
 millisecond late when the interpreter is busy; and a drift of 100 ppm takes away a millisecond in ten seconds,
 as long as a voice may speak without a pause in which that is put right. As much again is for a playout that

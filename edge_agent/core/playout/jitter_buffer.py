@@ -50,8 +50,8 @@ TOLERATED_SHARE = 0.1
 the sound, and what is cut now is missing when the next packet is as late as the last one that was late."""
 
 TOLERATED_EARLINESS_S = 0.0015
-"""How much earlier: half of the target's smallest margin. A pause that becomes longer by this is to be heard
-(PESQ 4.3 instead of 4.6), and next to no packet comes too late for it."""
+"""How much earlier: less than half of the target's smallest margin. A pause that becomes longer by this is
+heard (PESQ 4.3 instead of 4.6), and next to no packet comes too late for it."""
 
 STALE_S = 1.0
 """How long after a flush what belongs to it may still arrive. Sound that comes later is a new answer, also if
