@@ -69,7 +69,7 @@ _WAVES = tuple(_waves(hz) for hz in BANDS_HZ)
 
 
 class Sounds:
-    """The last two seconds of what was heard, and half a second more of what was played.
+    """The last two seconds of what was heard, and half a second more of what was played: a sixth of both.
 
     Fed by one thread; another one may take a :meth:`snapshot` under a lock that both hold.
     """
@@ -80,8 +80,8 @@ class Sounds:
 
     def add(self, played: bytes, heard: bytes) -> None:
         """Take one period of both, 48 kHz mono; SILENCE itself for nothing."""
-        self._played.append(played)
-        self._heard.append(heard)
+        self._played.append(_thinned(played))
+        self._heard.append(_thinned(heard))
 
     def clear(self) -> None:
         """Forget: what follows does not belong to what was."""
@@ -102,8 +102,8 @@ def likeness(played: Sequence[bytes], heard: Sequence[bytes]) -> float:
     """
     if len(heard) < WINDOW_PERIODS:
         return 0.0
-    ear = _Spectra.of([_thinned(period) for period in heard[-WINDOW_PERIODS:]])
-    mouth = _Spectra.of([_thinned(period) for period in played])
+    ear = _Spectra.of(heard[-WINDOW_PERIODS:])
+    mouth = _Spectra.of(played)
     ends = range(len(played), WINDOW_PERIODS - 1, -1)
     return max((_likeness_at(mouth.window(end), ear) for end in ends), default=0.0)
 
