@@ -32,8 +32,8 @@ LEAST_LOST_SHARE = 0.5
 class Reception:
     """What the other side has said of our sound: RFC 3550 section 6.4.1.
 
-    ``newest``: the extended sequence number of the newest packet it has seen. ``missed``: how many it has not
-    got since the beginning.
+    ``newest``: how many packets had been sent when the newest that it has seen was. ``missed``: how many it
+    has not got since the beginning.
     """
 
     newest: int
@@ -79,6 +79,7 @@ class Lapse:
         self._heard_before = 0.0
         self._lapsed_at = 0.0
         self._back_at = 0.0
+        self._sent_when_back = 0
 
     def look(self, heard_at: float, sent: int, reception: Reception | None, now: float) -> Missed | None:
         """Take what is known; return what the other side has missed, when that is known.
@@ -95,7 +96,7 @@ class Lapse:
                 if reception is not None:
                     self._newest_before, self._missed_before = reception.newest, reception.missed
             case Passage.LAPSED if not is_silent:
-                self._back_at = now
+                self._back_at, self._sent_when_back = now, sent
                 self._set_passage(Passage.ASKED)
                 return self._verdict(sent, reception, now)
             case Passage.ASKED if is_silent:
@@ -115,9 +116,13 @@ class Lapse:
         """Whether what was sent before the lapse was noticed has been lost; None: not known yet."""
         if not self._loses:
             return False
+        is_late = now - self._back_at >= REPORT_LIMIT_S
         if reception is None or reception.newest == self._newest_before:
-            return True if now - self._back_at >= REPORT_LIMIT_S else None
-        return reception.missed - self._missed_before >= LEAST_LOST_SHARE * max(1, sent - self._sent_before)
+            return True if is_late else None
+        if reception.missed - self._missed_before >= LEAST_LOST_SHARE * max(1, sent - self._sent_before):
+            return True
+        # A report that was made before anything of ours came again knows nothing of what is missing.
+        return False if is_late or reception.newest > self._sent_when_back else None
 
     def _set_passage(self, new: Passage) -> None:
         if new not in TRANSITIONS[self.passage]:

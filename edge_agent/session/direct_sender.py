@@ -75,7 +75,7 @@ class DirectSender:
         self._first_byte, self._extension = header[0], header[_HEADER.size :]
         # RFC 3550 section 5.1 wants both at random; the sequence number in the lower half, because an early
         # wrap confuses receivers that missed the first packets (RFC 3711 section 3.3.1).
-        self._next_sequence_number = random.randrange(2**15)
+        self._first_sequence_number = self._next_sequence_number = random.randrange(2**15)
         self._first_timestamp = random.randrange(2**32)
         self._expected_samples = -1
         self._loop = asyncio.get_running_loop()
@@ -112,7 +112,9 @@ class DirectSender:
         """Take a packet of RTCP before aiortc does."""
         for report in getattr(packet, "reports", ()):
             if report.ssrc == self._report[_SSRC]:
-                self.reception = Reception(report.highest_sequence, report.packets_lost)
+                self.reception = Reception(
+                    report.highest_sequence - self._first_sequence_number + 1, report.packets_lost
+                )
         await self._handle_rtcp(packet)
 
     def _send(self, packet: EncodedPacket) -> bool:

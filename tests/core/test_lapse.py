@@ -103,6 +103,18 @@ def test_the_first_report_counts_as_any_other() -> None:
     assert road.missed == [Missed(100.0 + LOOK_S + LAPSE_AFTER_S, was_sent=False)]
 
 
+def test_a_report_from_before_the_way_opened_proves_nothing() -> None:
+    road = Road()
+    road.live(10.5)  # half a second more than the last report tells of
+    road.live(10.0, is_open=False)
+    road._reception = Reception(road._newest, 0)
+    road._heard_at = road.now
+    road._reported_at = road.now
+    assert road.lapse.look(road._heard_at, road.sent, road._reception, road.now) is None
+    road.live(REPORT_LIMIT_S)
+    assert road.missed == [Missed(110.5)]
+
+
 def test_a_connection_that_sends_it_again_loses_nothing() -> None:
     road = Road(reports=False, loses=False)
     road.live(10.0)
