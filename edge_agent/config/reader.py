@@ -172,7 +172,7 @@ class Reader:
 
 def _is_empty_section(node: Node, field: inspect.Field) -> bool:
     """Whether a section was opened and nothing was written into it (all its keys are comments)."""
-    if field.required or not isinstance(node, Scalar) or node.text != "":
+    if field.required or not isinstance(node, Scalar) or node.value is not None or node.text:
         return False
     bare = unwrapped(field.type)
     may_be_empty = isinstance(bare, inspect.VarTupleType) and not bare.min_length

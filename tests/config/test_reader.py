@@ -90,6 +90,7 @@ def changed(place: tuple[str | int, ...], value: object) -> dict[str, Any]:
 @example(("leds", 0), {"type": "led", "pin": 1, "brightness": 1})
 @example(("session", "truncation"), {"type": "auto"})
 @example(("session", "truncation", "type"), None)
+@example(("endpoints", 0, "deadlines"), "")
 @example(("session", "truncation"), {"retention_ratio": 1})
 def test_the_reader_and_msgspec_agree(place: tuple[str | int, ...], value: object) -> None:
     written = changed(place, value)

@@ -27,6 +27,6 @@ def _installed() -> None:
 
 @pytest.fixture(scope="session")
 def foreign() -> Iterator[ForeignServer]:
-    """A server that holds two sessions at once."""
+    """A server that holds as many sessions at once as a conversation needs."""
     with foreign_server() as server:
         yield server
