@@ -35,9 +35,10 @@ DEADLINE_S = 110.0
 END_LIMIT_S = 5.0
 """What the command promises for Ctrl-C."""
 
-# The view may join a session that is open already: what came before is not among its events.
 EVERYWHERE = {
     "error",
+    "session.created",
+    "session.updated",
     "input_audio_buffer.committed",
     "input_audio_buffer.speech_started",
     "input_audio_buffer.speech_stopped",

@@ -33,7 +33,9 @@ SERVER_STOP_LIMIT_S = 1.0
 CONTROL_LIMIT_S = 45.0
 """From the daemon's start to its control socket; importing everything takes 10 s on a small board."""
 
-RETRY_S = 0.1
+RETRY_S = 0.01
+"""A session with a server on the same machine is open 30 ms after its agent listens, for all to see."""
+
 DRAW_PERIOD_S = 0.1
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -28,8 +28,9 @@ INSTALL_LIMIT_S = 900.0
 START_LIMIT_S = 60.0
 
 SESSIONS = 3
-"""So many it holds at once; its own default is 1. A session that takes over needs the second, and the last
-test's may be let go late: then it refuses with "All session slots are in use"."""
+"""So many it holds at once; its own default is 1. A session that takes over needs the second. The slot of a
+session that has ended is free only when the end has gone through the whole pipeline
+(``_release_unit_after_drain`` in the server's websocket_router.py): one more is there for that."""
 
 ENVIRONMENT = {"SPEECH_TO_SPEECH_ICE_SERVERS": "[]"}
 """No STUN server of the internet is asked."""
