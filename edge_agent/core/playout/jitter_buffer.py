@@ -26,6 +26,7 @@ from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.core.playout.packet_buffer import PacketBuffer, WaitingPacket
 from edge_agent.core.playout.pull_clock import PullClock
 from edge_agent.core.playout.retiming import (
+    LARGEST_EARLINESS_S,
     SHORTENABLE_SAMPLES,
     SHORTEST_BLOCK_SAMPLES,
     SILENCE_TOLERANCE_S,
@@ -48,10 +49,6 @@ TOLERATED_S = 0.002
 TOLERATED_SHARE = 0.1
 """How much later than wanted sound may be played, and what share of the target more: each correction changes
 the sound, and what is cut now is missing when the next packet is as late as the last one that was late."""
-
-TOLERATED_EARLINESS_S = 0.0015
-"""How much earlier: less than half of the target's smallest margin. A pause that becomes longer by this is
-heard (PESQ 4.3 instead of 4.6), and next to no packet comes too late for it."""
 
 STALE_S = 1.0
 """How long after a flush what belongs to it may still arrive. Sound that comes later is a new answer, also if
@@ -251,7 +248,7 @@ class JitterBuffer:
         delay_s = self._delay_s(now, taken_samples)
         error_s = delay_s - self._delay.target_s
         if error_s < 0:
-            return error_s if error_s < -TOLERATED_EARLINESS_S else 0.0
+            return error_s if error_s < -LARGEST_EARLINESS_S else 0.0
         spare_s = min(error_s, delay_s - self._delay.recent_peak_s)
         return spare_s if spare_s > TOLERATED_S + TOLERATED_SHARE * self._delay.target_s else 0.0
 
