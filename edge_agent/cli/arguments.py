@@ -51,6 +51,11 @@ def take_config(parser: argparse.ArgumentParser, which: str) -> None:
     )
 
 
+def take_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json``, for :func:`~edge_agent.cli.terminal.show`."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
 def take_dialect(parser: argparse.ArgumentParser) -> None:
     """Add ``--dialect``."""
     parser.add_argument(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
-from edge_agent.cli.arguments import DEFAULT_CONFIG, new_parser
+from edge_agent.cli.arguments import DEFAULT_CONFIG, new_parser, take_json
+from edge_agent.cli.terminal import show
 from edge_agent.errors import ExitCode
 
 BUDGET_EPILOG = """\
@@ -36,7 +35,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--file", type=Path, metavar="LEDGER", help="the ledger (default: the service's, else this user's)"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    take_json(parser)
 
 
 def _budget(arguments: argparse.Namespace) -> int:
@@ -49,5 +48,5 @@ def _budget(arguments: argparse.Namespace) -> int:
     if arguments.config is not None or DEFAULT_CONFIG.exists():
         config = load_config(arguments.config or DEFAULT_CONFIG)
     report = BudgetReport.read(arguments.file or find_ledger(os.environ), limits_of(config.budget))
-    sys.stdout.write(json.dumps(report.as_json()) + "\n" if arguments.json else report.as_text())
+    show(report.as_json(), report.as_text(), as_json=arguments.json)
     return ExitCode.OK

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from typing import Any
 
-from edge_agent.cli.arguments import new_parser
+from edge_agent.cli.arguments import new_parser, take_json
+from edge_agent.cli.terminal import show
 from edge_agent.errors import ExitCode
 
 DEVICES_EPILOG = """\
@@ -23,12 +22,12 @@ def add(commands: Any) -> None:
     """Add the command to what add_subparsers has returned, whose type argparse does not name."""
     summary = "List sound cards, by names that last, and GPIO chips."
     parser = new_parser(commands, "devices", _devices, summary, DEVICES_EPILOG)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    take_json(parser)
 
 
 def _devices(arguments: argparse.Namespace) -> int:
     from edge_agent.devices import as_text, list_devices
 
     devices = list_devices()
-    sys.stdout.write(json.dumps(devices.as_json()) + "\n" if arguments.json else as_text(devices))
+    show(devices.as_json(), as_text(devices), as_json=arguments.json)
     return ExitCode.OK

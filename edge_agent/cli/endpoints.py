@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from typing import Any
 
-from edge_agent.cli.arguments import new_parser, take_config
+from edge_agent.cli.arguments import new_parser, take_config, take_json
+from edge_agent.cli.terminal import show
 from edge_agent.errors import ExitCode
 
 ENDPOINTS_EPILOG = """\
@@ -29,7 +28,7 @@ def add(commands: Any) -> None:
     parser = new_parser(commands, "endpoints", _endpoints, summary, ENDPOINTS_EPILOG)
     take_config(parser, "the configuration that names them")
     parser.add_argument("--probe", action="store_true", help="open a short session with each of them first")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    take_json(parser)
 
 
 def _endpoints(arguments: argparse.Namespace) -> int:
@@ -38,5 +37,5 @@ def _endpoints(arguments: argparse.Namespace) -> int:
 
     rows = known_endpoints(load_config(arguments.config), probe=arguments.probe)
     told = {"endpoints": [row.as_json() for row in rows]}
-    sys.stdout.write(json.dumps(told) + "\n" if arguments.json else as_text(rows))
+    show(told, as_text(rows), as_json=arguments.json)
     return ExitCode.OK

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
-from edge_agent.cli.arguments import new_parser, take_config
+from edge_agent.cli.arguments import new_parser, take_config, take_json
+from edge_agent.cli.terminal import show
 from edge_agent.errors import ControlError, ExitCode
 
 STATS_EPILOG = """\
@@ -26,7 +25,7 @@ def add(commands: Any) -> None:
     summary = "Show how the running agent's sound is: delay, losses, processor time."
     parser = new_parser(commands, "stats", _stats, summary, STATS_EPILOG)
     take_config(parser, "the configuration that the agent runs with")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    take_json(parser)
 
 
 def _stats(arguments: argparse.Namespace) -> int:
@@ -40,5 +39,5 @@ def _stats(arguments: argparse.Namespace) -> int:
     if path is None:
         raise ControlError(f"{arguments.config}: control.socket: expected the path of a socket, got null")
     told = asyncio.run(ask_for_statistics(Path(path)))
-    sys.stdout.write(json.dumps(told) + "\n" if arguments.json else as_text(told))
+    show(told, as_text(told), as_json=arguments.json)
     return ExitCode.OK
