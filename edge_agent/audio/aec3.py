@@ -18,7 +18,14 @@ from pywebrtc_audio import AudioProcessor
 
 from edge_agent.audio.echo import NoiseSuppression
 from edge_agent.audio.far_end import SILENT_PEAK
-from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_S, PERIOD_SAMPLES, SAMPLE_BYTES, SAMPLE_RATE_HZ, SILENCE
+from edge_agent.core.pcm import (
+    PERIOD_BYTES,
+    PERIOD_S,
+    PERIOD_SAMPLES,
+    SAMPLE_BYTES,
+    SAMPLE_RATE_HZ,
+    in_periods,
+)
 from edge_agent.errors import IllegalTransition
 
 QUIET_S = 1.0
@@ -83,9 +90,13 @@ class Aec3:
         return self._work
 
     def process(self, near: bytes, far: bytes) -> bytes:
-        """Clean one period: see EchoCanceller."""
+        """Clean a block, period by period: see EchoCanceller."""
+        periods = zip(in_periods(near), in_periods(far or bytes(len(near))), strict=True)
+        return b"".join(self._process(*both) for both in periods)
+
+    def _process(self, near: bytes, far: bytes) -> bytes:
         delayed, self._delayed = self._delay(near)
-        is_played = far is not SILENCE and audioop.max(far, SAMPLE_BYTES) >= SILENT_PEAK
+        is_played = audioop.max(far, SAMPLE_BYTES) >= SILENT_PEAK
         self._quiet_periods = 0 if is_played else self._quiet_periods + 1
         match self._work:
             case Work.RESTING if not is_played:

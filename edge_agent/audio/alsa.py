@@ -19,7 +19,7 @@ from edge_agent.audio.card_clock import CardClock, PaceCheck
 from edge_agent.audio.device import DeviceSettings
 from edge_agent.audio.device_format import FromDevice, ToDevice
 from edge_agent.audio.pace import sleep
-from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_S
+from edge_agent.core.pcm import BYTES_PER_S, PERIOD_BYTES, PERIOD_S
 from edge_agent.errors import AudioDeviceError
 
 CAPTURE_PERIODS = 20
@@ -54,10 +54,11 @@ class AlsaInput:
     The device may have another rate, longer periods or more channels; blocks come out as the interface says.
     """
 
-    def __init__(self, handle: PcmHandle, name: str) -> None:
+    def __init__(self, handle: PcmHandle, name: str, block_periods: int = 1) -> None:
         self._shape = CardShape.of(handle, name)
         self._handle = handle
         self._name = name
+        self._block_bytes = block_periods * PERIOD_BYTES
         self._converter = FromDevice(self._shape.format)
         self._pending = bytearray()
         self._moved_frames = 0
@@ -71,7 +72,7 @@ class AlsaInput:
         at_once = settings.capture_periods
         handle = open_handle(alsaaudio.PCM_CAPTURE, name, CAPTURE_PERIODS // at_once, at_once)
         try:
-            return cls(handle, name)
+            return cls(handle, name, at_once)
         except AudioDeviceError:
             handle.close()
             raise
@@ -82,14 +83,14 @@ class AlsaInput:
         return self._clock.drift_ppm
 
     def read(self) -> bytes:
-        """Wait for the next period and return it; what is older than OLDEST_CAPTURE_S counts as overrun."""
-        while len(self._pending) < PERIOD_BYTES:
+        """Wait for the next block and return it; what is older than OLDEST_CAPTURE_S counts as overrun."""
+        while len(self._pending) < self._block_bytes:
             self._drop_old()
             self._pending += self._converter.convert(self._read_device())
-        block = bytes(self._pending[:PERIOD_BYTES])
-        del self._pending[:PERIOD_BYTES]
-        self._pace.count()
-        self._clock.period(lambda waiting_frames: self._moved_frames + waiting_frames)
+        block = bytes(self._pending[: self._block_bytes])
+        del self._pending[: self._block_bytes]
+        self._pace.count(self._block_bytes / BYTES_PER_S)
+        self._clock.block(lambda waiting_frames: self._moved_frames + waiting_frames)
         return block
 
     def close(self) -> None:
@@ -182,7 +183,7 @@ class AlsaOutput:
             data = block_data + self._silence_beside(block_data)
         for _ in range(XRUNS_IN_A_ROW):
             if self._write_device(data):
-                self._wrote()
+                self._wrote(block)
                 return
             self.xruns += 1
             data = self._silence_beside(block_data) + block_data
@@ -232,11 +233,11 @@ class AlsaOutput:
         """What fills the card up together with ``data``."""
         return bytes(max(0, self._fill_frames * self._shape.format.frame_bytes - len(data)))
 
-    def _wrote(self) -> None:
+    def _wrote(self, block: bytes) -> None:
         self._is_fresh = False
-        self._pace.count()
+        self._pace.count(len(block) / BYTES_PER_S)
         written_frames, buffer_frames = self._written_frames, self._shape.buffer_frames
-        self._clock.period(lambda free_frames: written_frames - (buffer_frames - free_frames))
+        self._clock.block(lambda free_frames: written_frames - (buffer_frames - free_frames))
 
     def _write_device(self, data: bytes) -> bool:
         """Write everything; False if the card ran dry, in which case nothing more of the data was taken."""

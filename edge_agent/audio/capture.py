@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from itertools import zip_longest
 
 from edge_agent.audio.device import PcmInput
 from edge_agent.audio.device_thread import DeviceThread
@@ -16,7 +17,14 @@ from edge_agent.audio.thread import RETRY_S, SoundThread
 from edge_agent.audio.uplink import Uplink
 from edge_agent.core.events import Device, Event
 from edge_agent.core.likeness import Sounds, likeness
-from edge_agent.core.pcm import PERIOD_S, PERIOD_SAMPLES, SAMPLE_RATE_HZ, SILENCE
+from edge_agent.core.pcm import (
+    BYTES_PER_S,
+    PERIOD_S,
+    PERIOD_SAMPLES,
+    SAMPLE_RATE_HZ,
+    SILENCE,
+    in_periods,
+)
 from edge_agent.core.playout.samples import AUDIBLE_PEAK, peak
 from edge_agent.errors import AudioDeviceError
 
@@ -34,8 +42,8 @@ class Capture(DeviceThread[PcmInput]):
     """Reads the microphone while it is enabled, which it is at first, and feeds it to ``uplink``.
 
     Every block passes through ``canceller`` together with what ``far_end`` says was played. Levels and voices
-    are those of the cleaned sound. ``duck`` is told of each whether it held a voice, whether something was
-    played, and the time. ``ear`` hears the cleaned sound, gate or not.
+    are those of the cleaned sound. ``duck`` is told of each period whether it held a voice, whether something
+    was played, and the time. ``ear`` hears the cleaned sound, gate or not.
 
     A device that fails is told once (DeviceLost), tried again every RETRY_S, and told once when it works
     again (DeviceBack). While there is none, or it is disabled, the session hears silence and the sample
@@ -110,7 +118,7 @@ class Capture(DeviceThread[PcmInput]):
             while self._is_enabled and not thread.is_stopping:
                 block = device.read()
                 if device.xruns != known_xruns:
-                    self._close_gap()
+                    self._close_gap(block)
                     self._far_end.restart()
                     self.xruns += device.xruns - (known_xruns or 0)
                     known_xruns = device.xruns
@@ -120,7 +128,7 @@ class Capture(DeviceThread[PcmInput]):
 
     def _take(self, block: bytes) -> None:
         now = time.monotonic()
-        played = self._far_end.take()
+        played = self._far_end.take(len(block))
         cleaned = self._canceller.process(block, played)
         self._uplink.feed(cleaned)
         if self._ear is not None:
@@ -129,16 +137,17 @@ class Capture(DeviceThread[PcmInput]):
         with self._sounds_lock:
             self._sounds.add(played, cleaned)
         magnitude = peak(cleaned)
-        self._meter.feed(magnitude)
-        is_voice = magnitude > self._voice_peak and self._uplink.gate_is_open
-        if is_voice:
+        self._meter.feed(magnitude, len(cleaned) / BYTES_PER_S)
+        is_heard = self._uplink.gate_is_open
+        if is_heard and magnitude > self._voice_peak:
             self.last_voice_at = now
         if self._duck is not None:
-            self._duck(is_voice, played is not SILENCE and peak(played) > AUDIBLE_PEAK, now)
+            for near, far in zip_longest(in_periods(cleaned), in_periods(played), fillvalue=b""):
+                self._duck(is_heard and peak(near) > self._voice_peak, peak(far) > AUDIBLE_PEAK, now)
 
-    def _close_gap(self) -> None:
-        """Advance the sample clock to the block that has just been read: what was in between is lost."""
-        gap_s = time.monotonic() - PERIOD_S - self._heard_until_s
+    def _close_gap(self, block: bytes) -> None:
+        """Advance the sample clock to ``block``, which has just been read: what was in between is lost."""
+        gap_s = time.monotonic() - len(block) / BYTES_PER_S - self._heard_until_s
         self._uplink.skip(round(gap_s * SAMPLE_RATE_HZ))
 
     def _stand_in(self, thread: SoundThread, until_s: float) -> None:

@@ -7,19 +7,18 @@ from collections.abc import Callable
 
 from edge_agent.audio.alsa_card import CardShape, PcmHandle, stamp_times
 from edge_agent.core.drift import ClockDrift
-from edge_agent.core.pcm import PERIOD_S
 from edge_agent.errors import AudioDeviceError
 
-DRIFT_PERIODS = 10
+DRIFT_BLOCKS = 10
 """How often the device's clock is read: ten times a second is plenty for a measurement that takes minutes."""
 
 TIMESTAMP_LIMIT_S = 0.5
 """A device's own time stamp that is farther away from now is none."""
 
-PACE_CHECK_PERIODS = 500
+PACE_CHECK_S = 5.0
 FASTEST_PACE = 2.0
-"""A card that moves PACE_CHECK_PERIODS this many times faster than real time has no clock (ALSA's ``null``, a
-broken driver): without this check it would take a whole processor."""
+"""A card that moves PACE_CHECK_S of sound this many times faster than real time has no clock (ALSA's ``null``,
+a broken driver): without this check it would take a whole processor."""
 
 
 class CardClock:
@@ -29,16 +28,16 @@ class CardClock:
         self._handle = handle
         self._shape = shape
         self._drift = ClockDrift()
-        self._periods = 0
+        self._blocks = 0
         self.drift_ppm: float | None = None
         stamp_times(handle)
 
-    def period(self, moved_frames: Callable[[int], int]) -> None:
-        """A period has been moved; ``moved_frames`` makes the card's position of what ``avail`` says."""
-        self._periods += 1
-        if self._periods < DRIFT_PERIODS:
+    def block(self, moved_frames: Callable[[int], int]) -> None:
+        """A block has been moved; ``moved_frames`` makes the card's position of what ``avail`` says."""
+        self._blocks += 1
+        if self._blocks < DRIFT_BLOCKS:
             return
-        self._periods = 0
+        self._blocks = 0
         avail_frames, at_s = self._look()
         if 0 <= avail_frames <= self._shape.buffer_frames:
             self._drift.update(moved_frames(avail_frames) / self._shape.format.rate_hz, at_s)
@@ -58,20 +57,20 @@ class PaceCheck:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._periods = 0
+        self._moved_s = 0.0
         self._since_s = time.monotonic()
 
-    def count(self) -> None:
-        """Count one period. Raises AudioDeviceError if the last PACE_CHECK_PERIODS were much too fast."""
-        self._periods += 1
-        if self._periods < PACE_CHECK_PERIODS:
+    def count(self, moved_s: float) -> None:
+        """Count a block's length. Raises AudioDeviceError if the last PACE_CHECK_S were much too fast."""
+        self._moved_s += moved_s
+        if self._moved_s < PACE_CHECK_S:
             return
         now = time.monotonic()
-        elapsed_s = now - self._since_s
-        self._periods, self._since_s = 0, now
-        if elapsed_s * FASTEST_PACE < PACE_CHECK_PERIODS * PERIOD_S:
+        elapsed_s, moved_s = now - self._since_s, self._moved_s
+        self._moved_s, self._since_s = 0.0, now
+        if elapsed_s * FASTEST_PACE < moved_s:
             raise AudioDeviceError(
                 f"{self._name}: expected a device that keeps real time, got "
-                f"{PACE_CHECK_PERIODS * PERIOD_S:.0f} s of sound in {elapsed_s:.2f} s; "
+                f"{moved_s:.0f} s of sound in {elapsed_s:.2f} s; "
                 "name a sound card, see: edge-agent devices"
             )

@@ -25,12 +25,12 @@ class DeviceSettings:
     keep_awake: bool = True
 
     capture_periods: int = 1
-    """How many periods a microphone gives at once, 1 or 2: where a packet takes as many it leaves no later,
-    and the thread wakes up half as often."""
+    """How many periods make a microphone's block, 1 or 2: where a packet takes as many it leaves no later,
+    and the thread has half as much to do."""
 
 
 class PcmInput(Protocol):
-    """A microphone: 48 kHz mono, signed 16 bit, one period a call."""
+    """A microphone: 48 kHz mono, signed 16 bit, one block a call, as long as the settings say."""
 
     @property
     def xruns(self) -> int:
@@ -41,7 +41,7 @@ class PcmInput(Protocol):
         """How much faster than the monotonic clock the device runs; None while, or if, that is not known."""
 
     def read(self) -> bytes:
-        """Wait for the next period and return exactly PERIOD_BYTES. Raises AudioDeviceError."""
+        """Wait for the next block and return exactly that. Raises AudioDeviceError."""
 
     def close(self) -> None:
         """Let the device go; never raises."""

@@ -11,6 +11,7 @@ from typing import Protocol
 from edge_agent.audio.thread import SoundThread
 from edge_agent.core.commands import Listening
 from edge_agent.core.events import Event, VoiceHeard, WakeWordHeard
+from edge_agent.core.pcm import PERIOD_BYTES, in_periods
 from edge_agent.core.voice_activity import VoiceActivity
 
 BATCH_PERIODS = 6
@@ -57,7 +58,7 @@ class Ear:
         self._on_event = on_event
         self._activity = VoiceActivity()
         self._listening = Listening.NOTHING
-        self._batch: list[bytes] = []
+        self._batch = bytearray()
         self._batches: queue.Queue[bytes] = queue.Queue(WAITING_BATCHES)
         self._is_paused = False
         self._is_interrupted = threading.Event()
@@ -94,18 +95,18 @@ class Ear:
         self._listening = what
 
     def hear(self, block: bytes) -> None:
-        """Take one period of the microphone."""
+        """Take one block of the microphone."""
         match self._listening:
             case Listening.NOTHING:
                 self.pause()
             case Listening.VOICE:
                 self._is_paused = False
-                if self._activity.feed(block):
+                if any([self._activity.feed(period) for period in in_periods(block)]):
                     self._tell(VoiceHeard())
             case Listening.WORD:
                 self._is_paused = False
-                self._batch.append(block)
-                if len(self._batch) == BATCH_PERIODS:
+                self._batch += block
+                if len(self._batch) >= BATCH_PERIODS * PERIOD_BYTES:
                     self._pass_on()
 
     def pause(self) -> None:
@@ -119,7 +120,7 @@ class Ear:
 
     def _pass_on(self) -> None:
         with suppress(queue.Full):
-            self._batches.put_nowait(b"".join(self._batch))
+            self._batches.put_nowait(bytes(self._batch))
         self._batch.clear()
 
     def _tell(self, event: Event) -> None:

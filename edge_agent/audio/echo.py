@@ -14,13 +14,13 @@ PACKAGES = ("pywebrtc_audio", "numpy")
 
 
 class EchoCanceller(Protocol):
-    """Cleans one period at a time; all calls come from the capture thread."""
+    """Cleans one block at a time; all calls come from the capture thread."""
 
     def process(self, near: bytes, far: bytes) -> bytes:
-        """Return a period of ``near``, the microphone, without ``far``, what was played.
+        """Return a block of ``near``, the microphone, without ``far``, what was played; b"": nothing.
 
-        All are PERIOD_BYTES of 48 kHz mono, signed 16 bit. What is returned may be some milliseconds late,
-        always by as much. ``far`` may come half a second before its echo, but not after it.
+        All are as many whole periods of 48 kHz mono, signed 16 bit. What is returned may be some milliseconds
+        late, always by as much. ``far`` may come half a second before its echo, but not after it.
         """
 
 

@@ -1,7 +1,7 @@
 """What the loudspeaker plays, handed from its thread to the microphone's: the echo canceller's reference.
 
-In go the samples that are written to the loudspeaker, in blocks of any length; out comes one period for each
-that the microphone gives. The two threads are not synchronised, and two cards have two crystals, so what
+In go the samples that are written to the loudspeaker, in blocks of any length; out comes as much as the
+microphone gives. The two threads are not synchronised, and two cards have two crystals, so what
 waits between them is measured and kept short: a canceller copes with a delay of half a second, but each
 change of it costs a fraction of a second of its attenuation, and a reference that comes after its echo is
 worth nothing.
@@ -16,7 +16,7 @@ import threading
 
 from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_S, SAMPLE_BYTES, SILENCE
 
-WINDOW_TAKES = 100
+WINDOW_PERIODS = 100
 """The depth is judged by its lowest value in a second: what threads are late is over by then, what crystals
 differ by is not (100 ppm are 0.1 ms a second)."""
 
@@ -64,7 +64,7 @@ class Alignment:
 
     def __init__(self, highest_low_periods: float = HIGHEST_LOW_PERIODS) -> None:
         self._highest_low_periods = highest_low_periods
-        self._takes = 0
+        self._window_periods = 0
         self._lowest = math.inf
         self._lowest_before: float | None = None
         self._due_steps = 0
@@ -74,17 +74,17 @@ class Alignment:
 
     def restart(self) -> None:
         """Judge anew: the depth has jumped for a reason that is known."""
-        self._takes = 0
+        self._window_periods = 0
         self._lowest = math.inf
         self._lowest_before = None
         self._due_steps = 0
         self._waited_windows = 0
 
-    def next_step(self, depth_periods: float, is_silent: bool) -> Step:
+    def next_step(self, depth_periods: float, is_silent: bool, taken_periods: int = 1) -> Step:
         """Return what the take that leaves the depth behind does; ``is_silent``: the period that is next."""
         self._lowest = min(self._lowest, depth_periods)
-        self._takes += 1
-        if self._takes == WINDOW_TAKES:
+        self._window_periods += taken_periods
+        if self._window_periods >= WINDOW_PERIODS:
             self._judge()
         if not self._due_steps or not (is_silent or self._is_urgent):
             return Step.NONE
@@ -96,12 +96,17 @@ class Alignment:
         return step
 
     @property
+    def is_due(self) -> bool:
+        """Whether a step waits for its moment."""
+        return self._due_steps != 0
+
+    @property
     def _is_urgent(self) -> bool:
         return abs(self._due_steps) > FAR_OFF_PERIODS or self._waited_windows > PATIENCE_WINDOWS
 
     def _judge(self) -> None:
         before, lowest = self._lowest_before, self._lowest
-        self._takes = 0
+        self._window_periods = 0
         self._lowest = math.inf
         self._lowest_before = lowest
         if before is None:
@@ -125,7 +130,7 @@ class FarEnd:
         self._highest_low_periods = min(LIMIT_PERIODS / 2, max(HIGHEST_LOW_PERIODS, fill_s / PERIOD_S))
         self._samples = bytearray()
         self._late_bytes = 0
-        self._late_takes = 0
+        self._late_for_bytes = 0
         self._is_running = False
         self._reserve_bytes = round((self._highest_low_periods - HIGHEST_LOW_PERIODS) / 2) * PERIOD_BYTES
         self._alignment = Alignment(self._highest_low_periods)
@@ -165,30 +170,32 @@ class FarEnd:
         with self._lock:
             self._drop(len(self._samples) - round(self._highest_low_periods) * PERIOD_BYTES)
             self._late_bytes = 0
-            self._late_takes = 0
+            self._late_for_bytes = 0
             self._alignment.restart()
 
-    def take(self) -> bytes:
-        """Return the period that belongs to the one just captured: SILENCE itself when there is none."""
+    def take(self, n_bytes: int = PERIOD_BYTES) -> bytes:
+        """Return what belongs to the whole periods that were just captured: b"" when nothing was played."""
         with self._lock:
             if not self._is_running:
-                return SILENCE
-            step = self._alignment.next_step(self.depth_periods - 1, self._next_is_silent())
+                return b""
+            periods = n_bytes // PERIOD_BYTES
+            is_silent = self._alignment.is_due and self._next_is_silent()
+            step = self._alignment.next_step(self.depth_periods - periods, is_silent, periods)
             if step is Step.INSERT:
-                return SILENCE
+                return (SILENCE + self._next(n_bytes - PERIOD_BYTES)).ljust(n_bytes, b"\0")
             if step is Step.DROP:
                 self._drop(PERIOD_BYTES)
-            return self._next_period()
+            return self._next(n_bytes)
 
-    def _next_period(self) -> bytes:
-        period = bytes(self._samples[:PERIOD_BYTES])
-        self._drop(PERIOD_BYTES)
-        self._late_bytes += PERIOD_BYTES - len(period)
-        self._late_takes = self._late_takes + 1 if self._late_bytes else 0
-        if self._late_takes > LATE_LIMIT_PERIODS:
+    def _next(self, n_bytes: int) -> bytes:
+        block = bytes(self._samples[:n_bytes])
+        self._drop(n_bytes)
+        self._late_bytes += n_bytes - len(block)
+        self._late_for_bytes = self._late_for_bytes + n_bytes if self._late_bytes else 0
+        if self._late_for_bytes > LATE_LIMIT_PERIODS * PERIOD_BYTES:
             self._stand_still()
             self._samples += SILENCE  # one in hand, against being late again
-        return period.ljust(PERIOD_BYTES, b"\0") if period else SILENCE
+        return block.ljust(n_bytes, b"\0") if block else b""
 
     def _next_is_silent(self) -> bool:
         return audioop.max(self._samples[:PERIOD_BYTES], SAMPLE_BYTES) < SILENT_PEAK
@@ -200,6 +207,6 @@ class FarEnd:
     def _stand_still(self) -> None:
         self._samples.clear()
         self._late_bytes = 0
-        self._late_takes = 0
+        self._late_for_bytes = 0
         self._is_running = False
         self._alignment.restart()

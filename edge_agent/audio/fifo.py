@@ -17,7 +17,7 @@ import threading
 from pathlib import Path
 
 from edge_agent.audio.pace import Pacer
-from edge_agent.core.pcm import BYTES_PER_S, PERIOD_BYTES, SAMPLE_BYTES, SILENCE
+from edge_agent.core.pcm import BYTES_PER_S, SAMPLE_BYTES, SILENCE
 from edge_agent.errors import AudioDeviceError
 
 LARGEST_PIPE_BYTES = 1024 * 1024
@@ -34,10 +34,11 @@ class FifoInput:
     xruns = 0
     drift_ppm = None
 
-    def __init__(self, path: Path, at_once: int = 1) -> None:
+    def __init__(self, path: Path, block_periods: int = 1) -> None:
         self._path = path
         self._pending = bytearray()
-        self._pacer = Pacer(at_once)
+        self._silence = SILENCE * block_periods
+        self._pacer = Pacer()
         self._fd = _open_fifo(path, os.O_RDONLY)
         try:
             self._take(LARGEST_PIPE_BYTES)
@@ -46,20 +47,22 @@ class FifoInput:
             raise
 
     def read(self) -> bytes:
-        """Wait one period and return what the pipe has, else silence.
+        """Wait for the time of one block and return what the pipe has, else silence.
 
-        Less than a period waits for the rest; if none comes by the next period, silence fills it up.
+        Less than a block waits for the rest; if none comes by the next block, silence fills it up.
         """
-        self._pacer.period()
-        arrived = self._take(PERIOD_BYTES - len(self._pending))
+        block_bytes = len(self._silence)
+        self._pacer.move(block_bytes / BYTES_PER_S)
+        self._pacer.wait()
+        arrived = self._take(block_bytes - len(self._pending))
         self._pending += arrived
-        is_complete = len(self._pending) == PERIOD_BYTES
+        is_complete = len(self._pending) == block_bytes
         if not is_complete and (arrived or not self._pending):
-            return SILENCE
+            return self._silence
         whole_bytes = len(self._pending) - len(self._pending) % SAMPLE_BYTES
         block = bytes(self._pending[:whole_bytes])
         del self._pending[:whole_bytes]
-        return block.ljust(PERIOD_BYTES, b"\0")
+        return block.ljust(block_bytes, b"\0")
 
     def close(self) -> None:
         """Close this end; the pipe itself stays."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from edge_agent.core.pcm import PERIOD_S
-
 FULL_SCALE = 32_768
 FLOOR_DBFS = -96.0
 """What digital silence reads as: one step of 16 bit is 96 dB below full scale."""
@@ -15,7 +13,7 @@ _FLOOR_MAGNITUDE = FULL_SCALE * math.pow(10.0, FLOOR_DBFS / 20.0)
 FALL_DB_PER_S = 20.0 / 1.7
 """How fast a meter falls back: 20 dB in 1.7 s, IEC 60268-10 type I."""
 
-_FALL_PER_PERIOD = math.pow(10.0, -FALL_DB_PER_S * PERIOD_S / 20.0)
+_FALL_PER_S = math.pow(10.0, -FALL_DB_PER_S / 20.0)
 
 
 def to_dbfs(magnitude: float) -> float:
@@ -43,9 +41,9 @@ class PeakMeter:
         """What the meter shows now, FLOOR_DBFS to 0."""
         return to_dbfs(self._magnitude)
 
-    def feed(self, magnitude: int) -> None:
-        """Take the peak of one period."""
-        self._magnitude = max(float(magnitude), self._magnitude * _FALL_PER_PERIOD)
+    def feed(self, magnitude: int, duration_s: float) -> None:
+        """Take the peak of a block."""
+        self._magnitude = max(float(magnitude), self._magnitude * _FALL_PER_S**duration_s)
 
     def reset(self) -> None:
         """Fall to the floor at once: nothing is measured any more."""

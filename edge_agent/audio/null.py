@@ -14,13 +14,15 @@ class NullInput:
     xruns = 0
     drift_ppm = None
 
-    def __init__(self, at_once: int = 1) -> None:
-        self._pacer = Pacer(at_once)
+    def __init__(self, block_periods: int = 1) -> None:
+        self._pacer = Pacer()
+        self._block = SILENCE * block_periods
 
     def read(self) -> bytes:
-        """Wait one period and return silence."""
-        self._pacer.period()
-        return SILENCE
+        """Wait for the time of one block and return silence."""
+        self._pacer.move(len(self._block) / BYTES_PER_S)
+        self._pacer.wait()
+        return self._block
 
     def close(self) -> None:
         """Nothing to let go."""

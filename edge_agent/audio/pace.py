@@ -16,23 +16,10 @@ A stopped process must not make up for hours in one burst when it goes on.
 
 
 class Pacer:
-    """Divides the monotonic clock into blocks; the first begins with the first :meth:`move`.
+    """Divides the monotonic clock into blocks; the first begins with the first :meth:`move`."""
 
-    Of periods ``at_once`` come together.
-    """
-
-    def __init__(self, at_once: int = 1) -> None:
+    def __init__(self) -> None:
         self._due_s = -math.inf
-        self._at_once = at_once
-        self._at_hand = 0
-
-    def period(self) -> None:
-        """Sleep until the next period is there."""
-        if not self._at_hand:
-            self._at_hand = self._at_once
-            self.move(self._at_once * PERIOD_S)
-            self.wait()
-        self._at_hand -= 1
 
     def move(self, duration_s: float = PERIOD_S) -> None:
         """Begin the next block, which lasts ``duration_s``."""

@@ -164,7 +164,7 @@ class Playback(DeviceThread[PcmOutput]):
 
     def _write(self, device: PcmOutput, block: bytes) -> None:
         magnitude = 0 if block is SILENCE else peak(block)
-        self._meter.feed(magnitude)
+        self._meter.feed(magnitude, len(block) / BYTES_PER_S)
         is_audible = magnitude > AUDIBLE_PEAK
         if is_audible:
             self._silent_s = 0.0

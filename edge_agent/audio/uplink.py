@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from edge_agent.audio.encoding import Encoder, OpusPackets, PlainPackets
 from edge_agent.audio.opus import OpusSettings
 from edge_agent.core.commands import Gate
-from edge_agent.core.pcm import PERIOD_SAMPLES, SILENCE, MicrophoneForm
+from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_SAMPLES, SAMPLE_BYTES, MicrophoneForm
 from edge_agent.core.preroll import LISTENED_S, Preroll
 
 PREROLL_S = 10.0
@@ -50,7 +50,7 @@ class Uplink:
         self._on_caught_up: Callable[[], None] = _nobody
         self._clock_samples = 0
         self._sent_samples = 0
-        self._pending: list[bytes] = []
+        self._pending = bytearray()
 
     @property
     def is_connected(self) -> bool:
@@ -103,12 +103,12 @@ class Uplink:
                     self._preroll.recall(time.monotonic() - since)
 
     def feed(self, block: bytes) -> None:
-        """Take one period of the microphone."""
+        """Take one block of the microphone, whole periods."""
         with self._lock:
             was_behind = self._preroll.is_behind
-            self._clock_samples += PERIOD_SAMPLES
+            self._clock_samples += len(block) // SAMPLE_BYTES
             for each in self._heard(block):
-                self._sent_samples += PERIOD_SAMPLES
+                self._sent_samples += len(each) // SAMPLE_BYTES
                 if self._deliver is not None:
                     self._encode(each, self._deliver)
             has_caught_up = was_behind and not self._preroll.is_behind
@@ -128,22 +128,23 @@ class Uplink:
         if self._gate is Gate.OPEN and self._deliver is not None:
             return self._preroll.take(block)
         if self._gate is Gate.KEEPING:
-            self._preroll.skip(1)
+            self._preroll.skip(len(block) // PERIOD_BYTES)
         elif self._gate is not Gate.CLOSED:
             self._preroll.hold(block)
         if self._gate is Gate.LISTENING:
             self._preroll.forget_older(LISTENED_S)
-        return [SILENCE]
+        return [bytes(len(block))]
 
     def _encode(self, block: bytes, deliver: Callable[[EncodedPacket], None]) -> None:
-        self._pending.append(block)
-        if len(self._pending) < self._encoder.packet_periods:
-            return
-        payload = self._encoder.encode(b"".join(self._pending))
-        self._pending.clear()
-        if payload:
-            packet_samples = self._encoder.packet_periods * PERIOD_SAMPLES
-            deliver(EncodedPacket(payload, self._sent_samples - packet_samples, packet_samples))
+        self._pending += block
+        packet_samples = self._encoder.packet_periods * PERIOD_SAMPLES
+        packet_bytes = packet_samples * SAMPLE_BYTES
+        while len(self._pending) >= packet_bytes:
+            payload = self._encoder.encode(bytes(self._pending[:packet_bytes]))
+            del self._pending[:packet_bytes]
+            if payload:
+                behind_samples = len(self._pending) // SAMPLE_BYTES + packet_samples
+                deliver(EncodedPacket(payload, self._sent_samples - behind_samples, packet_samples))
 
 
 def _nobody() -> None:

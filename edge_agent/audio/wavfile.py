@@ -15,7 +15,7 @@ from pathlib import Path
 
 from edge_agent.audio.pace import Pacer
 from edge_agent.audio.resample import LAYOUTS, Resampler
-from edge_agent.core.pcm import BYTES_PER_S, PERIOD_BYTES, SAMPLE_BYTES, SAMPLE_RATE_HZ, SILENCE
+from edge_agent.core.pcm import BYTES_PER_S, PERIOD_BYTES, SAMPLE_BYTES, SAMPLE_RATE_HZ
 from edge_agent.errors import AudioDeviceError
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class WavInput:
     xruns = 0
     drift_ppm = None
 
-    def __init__(self, path: Path, at_once: int = 1) -> None:
+    def __init__(self, path: Path, block_periods: int = 1) -> None:
         self._path = path
         self._file = _open_for_reading(path)
         rate_hz, channels = self._file.getframerate(), self._file.getnchannels()
@@ -51,7 +51,8 @@ class WavInput:
         self._resampler = None if is_native else Resampler(rate_hz, channels)
         self._chunk_frames = rate_hz // CHUNKS_PER_S
         self._pending = bytearray()
-        self._pacer = Pacer(at_once)
+        self._block_bytes = block_periods * PERIOD_BYTES
+        self._pacer = Pacer()
         self._has_ended = False
 
     @property
@@ -60,12 +61,13 @@ class WavInput:
         return self._has_ended and not self._pending
 
     def read(self) -> bytes:
-        """Wait one period and return the file's next one, the last one filled up with silence."""
-        while len(self._pending) < PERIOD_BYTES and not self._has_ended:
+        """Wait for the time of one block and return the file's next, the last filled up with silence."""
+        while len(self._pending) < self._block_bytes and not self._has_ended:
             self._fill()
-        block = bytes(self._pending[:PERIOD_BYTES]).ljust(PERIOD_BYTES, b"\0") if self._pending else SILENCE
-        del self._pending[:PERIOD_BYTES]
-        self._pacer.period()
+        block = bytes(self._pending[: self._block_bytes]).ljust(self._block_bytes, b"\0")
+        del self._pending[: self._block_bytes]
+        self._pacer.move(len(block) / BYTES_PER_S)
+        self._pacer.wait()
         return block
 
     def close(self) -> None:

@@ -11,13 +11,12 @@ from __future__ import annotations
 import audioop
 import math
 from array import array
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
 from operator import mul
 
-from edge_agent.core.pcm import PERIOD_SAMPLES, SAMPLE_BYTES, SAMPLE_RATE_HZ, SILENCE
+from edge_agent.core.pcm import PERIOD_SAMPLES, SAMPLE_BYTES, SAMPLE_RATE_HZ
 
 WINDOW_PERIODS = 200
 """2 s: what was heard before a server noticed it, and what of it went on when the loudspeaker was stopped."""
@@ -50,6 +49,7 @@ cancels 0.53 to 0.94, 5 leaks of AEC3 after gaps in the sound 0 to 0.61 (one bel
 began 0 to 2 s after the answer 0 to 0.41."""
 
 _SAMPLES = PERIOD_SAMPLES // STRIDE
+_THINNED_BYTES = _SAMPLES * SAMPLE_BYTES
 _LOUD = round(32_768 * 10 ** (LOUD_DBFS / 20))
 _FLOOR = 1_000.0
 """Added to a band's power: next to nothing, so that the logarithm exists."""
@@ -75,13 +75,15 @@ class Sounds:
     """
 
     def __init__(self) -> None:
-        self._played: deque[bytes] = deque(maxlen=WINDOW_PERIODS + LONGEST_LAG_PERIODS)
-        self._heard: deque[bytes] = deque(maxlen=WINDOW_PERIODS)
+        self._played = bytearray()
+        self._heard = bytearray()
 
     def add(self, played: bytes, heard: bytes) -> None:
-        """Take one period of both, 48 kHz mono; SILENCE itself for nothing."""
-        self._played.append(_thinned(played))
-        self._heard.append(_thinned(heard))
+        """Take a block of both, as many periods of 48 kHz mono; of what was played b"" for nothing."""
+        self._played += _thinned(played or bytes(len(heard)))
+        self._heard += _thinned(heard)
+        del self._played[: -(WINDOW_PERIODS + LONGEST_LAG_PERIODS) * _THINNED_BYTES]
+        del self._heard[: -WINDOW_PERIODS * _THINNED_BYTES]
 
     def clear(self) -> None:
         """Forget: what follows does not belong to what was."""
@@ -89,8 +91,8 @@ class Sounds:
         self._heard.clear()
 
     def snapshot(self) -> tuple[Sequence[bytes], Sequence[bytes]]:
-        """Return what was played and what was heard, the newest last, for :func:`likeness`."""
-        return tuple(self._played), tuple(self._heard)
+        """Return the periods of what was played and heard, the newest last, for :func:`likeness`."""
+        return _periods(self._played), _periods(self._heard)
 
 
 def likeness(played: Sequence[bytes], heard: Sequence[bytes]) -> float:
@@ -146,7 +148,11 @@ def _likeness_at(mouth: _Spectra, ear: _Spectra) -> float:
 
 
 def _thinned(block: bytes) -> bytes:
-    return b"" if block is SILENCE else memoryview(block).cast("h")[::STRIDE].tobytes()
+    return memoryview(block).cast("h")[::STRIDE].tobytes()
+
+
+def _periods(thinned: bytearray) -> Sequence[bytes]:
+    return [bytes(thinned[at : at + _THINNED_BYTES]) for at in range(0, len(thinned), _THINNED_BYTES)]
 
 
 def _shape(period: bytes) -> Shape:

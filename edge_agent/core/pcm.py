@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import threading
 from array import array
+from collections.abc import Iterator
 
 SAMPLE_RATE_HZ = 48_000
 """Opus's own rate (RFC 7587 section 4.1) and what every sound card can do: nothing is resampled."""
@@ -83,6 +84,11 @@ class PcmQueue:
             cleared_bytes = len(self._samples)
             self._samples.clear()
         return cleared_bytes
+
+
+def in_periods(pcm: bytes) -> Iterator[bytes]:
+    """Return the periods that a block is made of."""
+    return (pcm[at : at + PERIOD_BYTES] for at in range(0, len(pcm), PERIOD_BYTES))
 
 
 def fade_out(pcm: bytes) -> bytes:

@@ -1,14 +1,15 @@
 """What was said while nobody could hear it: held for a while, and told later without its silences.
 
 Who is behind catches up in two ways: pauses are shortened to what parts two words, and what waits is sent a
-little faster than it was said. One period of sound goes in at a time; none, one or a few come out.
+little faster than it was said. One block of sound goes in at a time, whole periods; none, one or a few come
+out.
 """
 
 from __future__ import annotations
 
 from collections import deque
 
-from edge_agent.core.pcm import PERIOD_S
+from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_S
 from edge_agent.core.playout.samples import peak
 
 VOICE_PEAK = round(32_768 * 10 ** (-45.0 / 20))
@@ -39,12 +40,13 @@ class Preroll:
     """Holds the newest ``limit_s`` of speech, of the last OLDEST_S. Overflow rule: the oldest is dropped."""
 
     def __init__(self, limit_s: float) -> None:
-        limit_periods = max(1, round(limit_s / PERIOD_S))
-        self._held: deque[tuple[int, bytes]] = deque(maxlen=limit_periods)
-        self._backlog: deque[bytes] = deque(maxlen=limit_periods)
+        self._limit_bytes = max(1, round(limit_s / PERIOD_S)) * PERIOD_BYTES
+        self._held: deque[tuple[int, bytes]] = deque()
+        self._held_bytes = 0
+        self._backlog: deque[bytes] = deque()
         self._pauses = _Pauses()
         self._now_periods = 0
-        self._credit = 0.0
+        self._credit_bytes = 0.0
         self._is_behind = False
 
     @property
@@ -53,15 +55,14 @@ class Preroll:
         return self._is_behind
 
     def hold(self, block: bytes) -> None:
-        """Take a period that is not sent."""
-        self._now_periods += 1
-        self._held.extend(self._pauses.shorten(self._now_periods, block))
+        """Take a block that is not sent."""
+        self._keep(block)
 
     def forget_older(self, than_s: float) -> None:
         """Forget what was heard longer ago than ``than_s``."""
         first = self._now_periods - round(than_s / PERIOD_S)
         while self._held and self._held[0][0] <= first:
-            self._held.popleft()
+            self._drop_oldest()
 
     def skip(self, periods: int) -> None:
         """Let time pass in which nothing was heard."""
@@ -70,6 +71,7 @@ class Preroll:
     def clear(self) -> None:
         """Forget everything."""
         self._held.clear()
+        self._held_bytes = 0
         self._pauses = _Pauses()
         self.stop()
 
@@ -79,48 +81,62 @@ class Preroll:
         self._backlog.clear()
 
     def recall(self, last_s: float) -> None:
-        """Tell what is held of the last ``last_s``, from the next period on."""
+        """Tell what is held of the last ``last_s``, from the next block on."""
         self.stop()
         first = self._now_periods - round(min(last_s, OLDEST_S) / PERIOD_S)
         self._backlog.extend(block for number, block in self._held if number > first)
-        self._credit = 0.0
+        self._credit_bytes = 0.0
         self._is_behind = True
 
     def take(self, block: bytes) -> list[bytes]:
-        """Take a period that is to be sent, and return what is sent now."""
-        self._now_periods += 1
-        kept = self._pauses.shorten(self._now_periods, block)
-        self._held.extend(kept)
+        """Take a block that is to be sent, and return what is sent now."""
+        kept = self._keep(block)
         if not self._is_behind:
             return [block]
-        self._backlog.extend(each for _, each in kept)
-        self._credit += PACE
+        self._backlog.extend(each for _, each in kept)  # which shrinks all the same: PACE is above 1
+        self._credit_bytes += PACE * len(block)
         told: list[bytes] = []
-        while self._backlog and len(told) + 1 <= self._credit:
+        while self._backlog and len(self._backlog[0]) <= self._credit_bytes:
             told.append(self._backlog.popleft())
-        self._credit -= len(told)
+            self._credit_bytes -= len(told[-1])
         if self._backlog:
             return told
         self.stop()
         return told or [block]
+
+    def _keep(self, block: bytes) -> list[tuple[int, bytes]]:
+        """Hold a block, or what its silence leaves of it; return that, numbered by its last period."""
+        self._now_periods += len(block) // PERIOD_BYTES
+        kept = self._pauses.shorten(self._now_periods, block)
+        for each in kept:
+            self._held.append(each)
+            self._held_bytes += len(each[1])
+        while self._held_bytes > self._limit_bytes:
+            self._drop_oldest()
+        return kept
+
+    def _drop_oldest(self) -> None:
+        self._held_bytes -= len(self._held.popleft()[1])
 
 
 class _Pauses:
     """Leaves out of the microphone's sound what is longer than a pause between two words."""
 
     def __init__(self) -> None:
-        self._onset: deque[tuple[int, bytes]] = deque(maxlen=ONSET_PERIODS)
+        self._onset: deque[tuple[int, bytes]] = deque()
         self._silent_periods = PAUSE_PERIODS  # what comes before the first voice is of no use
 
     def shorten(self, number: int, block: bytes) -> list[tuple[int, bytes]]:
-        """Take the period ``number``, and return what is kept of the sound, numbered, from now on."""
+        """Take a block that ends with period ``number``; return what is kept of the sound, numbered, now."""
         if peak(block) > VOICE_PEAK:
             self._silent_periods = 0
             kept = [*self._onset, (number, block)]
             self._onset.clear()
             return kept
-        self._silent_periods += 1
+        self._silent_periods += len(block) // PERIOD_BYTES
         if self._silent_periods <= PAUSE_PERIODS:
             return [(number, block)]
         self._onset.append((number, block))
+        while number - self._onset[0][0] >= ONSET_PERIODS:
+            self._onset.popleft()
         return []

@@ -72,6 +72,20 @@ def test_resting_and_working_are_equally_late(suppression: NoiseSuppression) -> 
     assert abs(resting - working) <= 1
 
 
+def test_blocks_of_two_periods_are_cleaned_like_single_ones() -> None:
+    far = voice(ANSWER, "slt", 2.0)
+    near = echo_of(far, 0.04)
+    pairs = zip(periods(near), periods(far), strict=True)
+    canceller, singly = Aec3(NoiseSuppression.NONE), cleaned(near, far)
+    doubly = [
+        canceller.process(one + other, mouth_one + mouth_other)
+        for (one, mouth_one), (other, mouth_other) in zip(pairs, pairs, strict=True)
+    ]
+    assert np.array_equal(signal_of(doubly), singly)
+    quiet = [Aec3(NoiseSuppression.NONE).process(SILENCE * 2, far_end) for far_end in (b"", SILENCE * 2)]
+    assert quiet[0] == quiet[1]
+
+
 def test_nothing_clicks_when_it_wakes_or_rests() -> None:
     seconds = 6.0
     hum = 0.25 * np.sin(2 * np.pi * 200 * np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ)

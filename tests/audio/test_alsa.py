@@ -262,7 +262,7 @@ def test_two_threads_that_both_find_no_card_do_not_lock_each_other_up(name: str)
 
 
 def test_a_device_without_a_clock_is_refused_before_it_takes_the_processor(cards: VirtualCards) -> None:
-    periods = 2 * card_clock.PACE_CHECK_PERIODS
+    periods = round(2 * card_clock.PACE_CHECK_S / PERIOD_S)
     with (
         closing(AlsaInput.open("endless", SETTINGS)) as ear,
         pytest.raises(AudioDeviceError, match="expected a device that keeps real time"),

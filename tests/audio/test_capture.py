@@ -257,6 +257,13 @@ def test_each_period_tells_of_voice_and_loudspeaker(bench: Bench) -> None:
     assert bench.ducked[:4] == [(True, False), (False, True), (True, True), (False, False)]
 
 
+def test_a_block_of_two_periods_tells_of_both(bench: Bench) -> None:
+    loud = tone(400, 0.01)
+    bench.uplink.set_gate(Gate.OPEN)
+    bench.hear_while_played(heard=[SILENCE + loud, *[SILENCE * 2] * 3], played=[loud + SILENCE])
+    assert bench.ducked[:4] == [(False, True), (True, False), (False, False), (False, False)]
+
+
 def test_a_likeness_does_not_outlive_the_device(bench: Bench) -> None:
     bench.hear_while_played(heard=syllables(1), played=syllables(1))
     assert bench.capture.echo_likeness > ECHO_LIKENESS

@@ -14,12 +14,12 @@ from edge_agent.audio.far_end import (
     LIMIT_PERIODS,
     LOWEST_PERIODS,
     PATIENCE_WINDOWS,
-    WINDOW_TAKES,
+    WINDOW_PERIODS,
     Alignment,
     FarEnd,
     Step,
 )
-from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_S, SILENCE
+from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_S, SILENCE, in_periods
 from tests.audio.sounds import tone
 
 LOUD = tone(400, PERIOD_S)
@@ -31,7 +31,7 @@ def numbered(number: int) -> bytes:
 
 
 def number_of(block: bytes) -> int | None:
-    return None if block == SILENCE else int.from_bytes(block[-4:], "little")
+    return None if block in (SILENCE, b"") else int.from_bytes(block[-4:], "little")
 
 
 def steps_of(alignment: Alignment, depth: float, takes: int, *, is_silent: bool) -> list[Step]:
@@ -47,38 +47,40 @@ def steps_of(alignment: Alignment, depth: float, takes: int, *, is_silent: bool)
 class TestAlignment:
     @pytest.mark.parametrize("depth", [LOWEST_PERIODS, 1.4, HIGHEST_LOW_PERIODS])
     def test_a_depth_within_the_window_is_left_alone(self, depth: float) -> None:
-        assert steps_of(Alignment(), depth, 20 * WINDOW_TAKES, is_silent=True) == []
+        assert steps_of(Alignment(), depth, 20 * WINDOW_PERIODS, is_silent=True) == []
 
     def test_a_loudspeaker_with_a_large_buffer_leaves_more_room(self) -> None:
-        assert steps_of(Alignment(15.0), 15.0, 20 * WINDOW_TAKES, is_silent=True) == []
-        assert steps_of(Alignment(15.0), 16.0, 3 * WINDOW_TAKES, is_silent=True) == [Step.DROP]
+        assert steps_of(Alignment(15.0), 15.0, 20 * WINDOW_PERIODS, is_silent=True) == []
+        assert steps_of(Alignment(15.0), 16.0, 3 * WINDOW_PERIODS, is_silent=True) == [Step.DROP]
 
     @pytest.mark.parametrize("excess", [1, 2, 10])
     def test_too_many_blocks_are_dropped_while_it_is_silent(self, excess: int) -> None:
-        found = steps_of(Alignment(), HIGHEST_LOW_PERIODS + excess, 3 * WINDOW_TAKES, is_silent=True)
+        found = steps_of(Alignment(), HIGHEST_LOW_PERIODS + excess, 3 * WINDOW_PERIODS, is_silent=True)
         assert found == [Step.DROP] * excess
 
     @pytest.mark.parametrize("lack", [1, 2, 4])
     def test_silence_is_inserted_for_too_few(self, lack: int) -> None:
-        found = steps_of(Alignment(), LOWEST_PERIODS - lack, 3 * WINDOW_TAKES, is_silent=True)
+        found = steps_of(Alignment(), LOWEST_PERIODS - lack, 3 * WINDOW_PERIODS, is_silent=True)
         assert found == [Step.INSERT] * lack
 
     def test_a_step_waits_for_silence_but_not_for_ever(self) -> None:
         alignment = Alignment()
         assert (
-            steps_of(alignment, HIGHEST_LOW_PERIODS + 1, PATIENCE_WINDOWS * WINDOW_TAKES, is_silent=False)
+            steps_of(alignment, HIGHEST_LOW_PERIODS + 1, PATIENCE_WINDOWS * WINDOW_PERIODS, is_silent=False)
             == []
         )
-        assert steps_of(alignment, HIGHEST_LOW_PERIODS + 1, 3 * WINDOW_TAKES, is_silent=False) == [Step.DROP]
+        assert steps_of(alignment, HIGHEST_LOW_PERIODS + 1, 3 * WINDOW_PERIODS, is_silent=False) == [
+            Step.DROP
+        ]
 
     def test_what_is_far_off_is_brought_near_without_waiting(self) -> None:
-        found = steps_of(Alignment(), HIGHEST_LOW_PERIODS + 20, 3 * WINDOW_TAKES, is_silent=False)
+        found = steps_of(Alignment(), HIGHEST_LOW_PERIODS + 20, 3 * WINDOW_PERIODS, is_silent=False)
         assert found == [Step.DROP] * (20 - FAR_OFF_PERIODS)
 
     def test_a_thread_that_is_late_now_and_then_changes_nothing(self) -> None:
         alignment = Alignment()
-        for take in range(50 * WINDOW_TAKES):
-            depth = -2 if take % (3 * WINDOW_TAKES) == 7 else LOWEST_PERIODS + take % 5
+        for take in range(50 * WINDOW_PERIODS):
+            depth = -2 if take % (3 * WINDOW_PERIODS) == 7 else LOWEST_PERIODS + take % 5
             assert alignment.next_step(depth, is_silent=True) is Step.NONE
 
 
@@ -94,12 +96,28 @@ def test_what_is_played_comes_out_in_order_and_silence_after_it() -> None:
     assert [number_of(far_end.take()) for _ in range(4)] == [1, 2, 3, None]
 
 
-def test_blocks_of_any_length_come_out_as_periods() -> None:
+@pytest.mark.parametrize("taken_periods", [1, 2])
+def test_blocks_of_any_length_come_out_as_they_are_captured(taken_periods: int) -> None:
     sound = tone(400, 0.1)
     far_end = FarEnd()
     for begin, end in pairwise([0, 700, 702, 4000, 9600]):
         far_end.played(sound[begin:end])
-    assert b"".join(far_end.take() for _ in range(10)) == sound
+    taken = [far_end.take(taken_periods * PERIOD_BYTES) for _ in range(10 // taken_periods)]
+    assert b"".join(taken) == sound
+
+
+def test_a_block_of_two_periods_is_shifted_by_one() -> None:
+    far_end = FarEnd()
+    lost = 0
+    for number in range(1, 20 * WINDOW_PERIODS):
+        far_end.played(numbered(number))
+        if number % 2 == 0 and number > 2 * HIGHEST_LOW_PERIODS + 6:
+            block = far_end.take(2 * PERIOD_BYTES)
+            first, second = (number_of(period) or 0 for period in in_periods(block))
+            assert second == first + 1
+            lost = number - second
+    assert far_end.steps > 0
+    assert lost <= HIGHEST_LOW_PERIODS + 1
 
 
 def test_a_period_that_is_played_in_part_is_taken_in_part() -> None:
@@ -112,7 +130,7 @@ def test_a_period_that_is_played_in_part_is_taken_in_part() -> None:
 
 def test_there_is_silence_before_anything_was_played() -> None:
     far_end = FarEnd()
-    assert far_end.take() is SILENCE
+    assert far_end.take() == b""
     assert far_end.depth_periods == 0.0
 
 
@@ -198,7 +216,7 @@ def hold_a_conversation(ppm: float, minutes: float) -> tuple[FarEnd, list[float]
             continue
         found = number_of(far_end.take())
         heard += [] if found is None else [found]
-        depths += [far_end.depth_periods] if number % WINDOW_TAKES == 0 else []
+        depths += [far_end.depth_periods] if number % WINDOW_PERIODS == 0 else []
     return far_end, depths, heard
 
 

@@ -67,6 +67,15 @@ def test_what_is_written_is_heard_bit_by_bit(microphone: FifoInput, writer: int)
     assert [microphone.read() for _ in BLOCKS] == BLOCKS
 
 
+def test_a_block_may_have_two_periods(path: Path) -> None:
+    with contextlib.closing(FifoInput(path, block_periods=2)) as microphone:
+        writer = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        os.write(writer, BLOCKS[0] + BLOCKS[1] + BLOCKS[2])
+        heard = [microphone.read() for _ in range(3)]
+        os.close(writer)
+    assert heard == [BLOCKS[0] + BLOCKS[1], SILENCE * 2, BLOCKS[2] + SILENCE]
+
+
 def test_what_was_written_before_is_not_heard(path: Path, microphone: FifoInput, writer: int) -> None:
     fill(writer)
     reopened = FifoInput(path)

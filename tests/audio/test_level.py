@@ -17,10 +17,10 @@ def test_a_level_and_its_magnitude_are_the_same_thing() -> None:
 
 def test_the_meter_jumps_up_and_falls_at_the_standard_speed() -> None:
     meter = PeakMeter()
-    meter.feed(3277)
+    meter.feed(3277, PERIOD_S)
     assert meter.level_dbfs == pytest.approx(-20.0, abs=0.01)
     for _ in range(round(1 / PERIOD_S)):
-        meter.feed(0)
+        meter.feed(0, PERIOD_S)
     assert meter.level_dbfs == pytest.approx(-20.0 - FALL_DB_PER_S, abs=0.1)
     meter.reset()
     assert meter.level_dbfs == FLOOR_DBFS
@@ -28,8 +28,8 @@ def test_the_meter_jumps_up_and_falls_at_the_standard_speed() -> None:
 
 def test_ten_minutes_of_digital_silence_are_shown_as_silence() -> None:
     meter = PeakMeter()
-    meter.feed(32_767)
+    meter.feed(32_767, PERIOD_S)
     for _ in range(round(600 / PERIOD_S)):
-        meter.feed(0)
+        meter.feed(0, PERIOD_S)
     assert meter.level_dbfs == FLOOR_DBFS
     assert to_dbfs(5e-324) == FLOOR_DBFS

@@ -7,7 +7,7 @@ import pytest
 from edge_agent.audio.opus import Application, OpusDecoder, OpusSettings
 from edge_agent.audio.uplink import EncodedPacket, Uplink
 from edge_agent.core.commands import Gate
-from edge_agent.core.pcm import PERIOD_SAMPLES, SILENCE, MicrophoneForm
+from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_SAMPLES, SILENCE, MicrophoneForm
 from edge_agent.core.preroll import LISTENED_S
 from tests.audio.sounds import PEAK, amplitude, blocks_of, tone
 
@@ -37,6 +37,20 @@ def test_an_open_gate_lets_the_voice_through(uplink: Uplink, packets: list[Encod
     uplink.set_gate(Gate.OPEN)
     feed(uplink, tone(400, 0.4))
     assert amplitude(decoded(packets)[9600:], 400) == pytest.approx(PEAK, rel=0.1)
+
+
+@pytest.mark.parametrize("frame_ms", [20, 40])
+def test_blocks_of_two_periods_make_the_same_packets(frame_ms: int) -> None:
+    sound, made = tone(400, 0.4), []
+    for block_periods in (1, 2):
+        uplink, packets = Uplink(OpusSettings(frame_ms=frame_ms)), list[EncodedPacket]()
+        uplink.connect(packets.append)
+        uplink.set_gate(Gate.OPEN)
+        for at in range(0, len(sound), block_periods * PERIOD_BYTES):
+            uplink.feed(sound[at : at + block_periods * PERIOD_BYTES])
+        made.append(packets)
+    assert made[0] == made[1]
+    assert len(made[0]) == 400 // frame_ms
 
 
 def test_the_gate_is_closed_at_first(uplink: Uplink) -> None:

@@ -60,6 +60,15 @@ def test_a_file_of_the_inner_format_is_heard_bit_by_bit(tmp_path: Path) -> None:
     assert heard == pcm.ljust(6 * PERIOD_BYTES, b"\0")
 
 
+def test_a_file_is_heard_in_blocks_of_two_periods(tmp_path: Path) -> None:
+    pcm = tone(700, 0.055)
+    source = WavInput(write_wav(tmp_path / "in.wav", pcm), block_periods=2)
+    blocks = [source.read() for _ in range(4)]
+    source.close()
+    assert {len(block) for block in blocks} == {2 * PERIOD_BYTES}
+    assert b"".join(blocks) == pcm.ljust(8 * PERIOD_BYTES, b"\0")
+
+
 def test_a_file_is_heard_in_real_time(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "in.wav", tone(700, 0.05))
     began_s = time.monotonic()

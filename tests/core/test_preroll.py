@@ -85,7 +85,7 @@ def test_only_what_was_asked_for_is_told() -> None:
 def test_the_oldest_is_dropped() -> None:
     preroll = held(spoken(200), limit_s=1.0)
     preroll.recall(60.0)
-    assert flat(told(preroll, [SILENCE] * 200))[:100] == [*spoken(99, 101), SILENCE]
+    assert flat(told(preroll, [SILENCE] * 200))[:100] == spoken(100, 100)
 
 
 def test_silence_takes_no_room_of_what_is_held() -> None:
@@ -146,3 +146,15 @@ def test_every_word_is_told_once_and_in_order(
     heard = flat(told(preroll, [*then, *[SILENCE] * 4000]))
     assert [block for block in heard if block != SILENCE] == spoken(number)
     assert not preroll.is_behind
+
+
+def test_blocks_of_two_periods_are_held_and_told_like_single_ones() -> None:
+    sound = [*spoken(10), *[SILENCE] * 300, *spoken(70, 10)]
+    pairs = [one + other for one, other in zip(sound[::2], sound[1::2], strict=True)]
+    single, double = held(sound), held(pairs)
+    for preroll in (single, double):
+        preroll.recall(25.0)
+    told_singly = b"".join(flat(told(single, [SILENCE] * 200)))
+    told_doubly = b"".join(flat(told(double, [SILENCE * 2] * 100)))
+    assert told_doubly.replace(SILENCE, b"") == told_singly.replace(SILENCE, b"") == b"".join(spoken(80))
+    assert abs(len(told_singly) - len(told_doubly)) <= 2 * len(SILENCE)
