@@ -142,7 +142,7 @@ class Continuity:
             return []
         if isinstance(event, happened.LinkLapsed):
             self.gate.lapse(self._dialogue.turn)
-            self._dialogue.lapse()
+            self._dialogue.lapse(now)
             return []
         self.gate.mend(event.missed, self._dialogue.turn)
         return self.say(self._dialogue.mend(event.missed, now))

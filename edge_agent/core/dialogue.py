@@ -65,7 +65,8 @@ class Dialogue:
     @property
     def is_idle(self) -> bool:
         """Whether nobody speaks, is heard, is answered, or has asked for an answer."""
-        return self.turn is Turn.NOBODY and self._request.state is RequestState.NONE
+        is_due = self._request.state is not RequestState.NONE or self._lost_answer.is_waiting
+        return self.turn is Turn.NOBODY and not is_due
 
     @property
     def wants_sound(self) -> bool:
@@ -138,9 +139,9 @@ class Dialogue:
         self._tool_rounds = 0
         self.unanswered_turns = 0
 
-    def lapse(self) -> None:
+    def lapse(self, now: float) -> None:
         """What is said, and what is answered, may not arrive from now on."""
-        self._lost_answer.lapse(is_due=self.turn is Turn.PENDING)
+        self._lost_answer.lapse(self.turn, now)
 
     def mend(self, missed: Missed, now: float) -> list[Reply]:
         """It arrives again. An answer whose beginning nobody has heard is not heard to its end either."""
@@ -255,6 +256,7 @@ class Dialogue:
     def sound_ended(self, now: float) -> None:
         """The loudspeaker has fallen silent."""
         self._breaker.sound_ended(now)
+        self._lost_answer.sound_ended(now)
         self._conversation.sound_ended(now)
 
     def _answered(self, answer: TurnAnswered | None) -> list[Reply]:

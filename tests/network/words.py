@@ -34,6 +34,9 @@ CONFIG = {"session": {"transcription": {"model": "local"}}}
 MIDDLE_S = 0.7
 """So far into the question "what is seven" has been said."""
 
+JUST_BEGUN_S = 0.05
+"""So long an answer has sounded that has just begun."""
+
 ANSWER_LIMIT_S = 60.0
 LISTEN_ON_S = 6.0
 """After the answer: so that a second one is heard."""
@@ -46,6 +49,7 @@ class Moment(enum.Enum):
     SPEAKING = "the server speaks; asked 1 s later"
     ASKING = "the person is asking"
     THINKING = "the person has asked, and the answer is being thought about"
+    ANSWERED = "the person has asked, and the answer has just begun to sound"
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,9 @@ def _asked(there: Place, case: WordsCase) -> Iterator[_Person]:
             time.sleep(MIDDLE_S)
         elif case.moment is Moment.THINKING:
             there.daemon.seen.wait_for_state("thinking", mark=mark)
+        elif case.moment is Moment.ANSWERED:
+            there.daemon.seen.wait_for_state("speaking", mark=mark)
+            time.sleep(JUST_BEGUN_S)
         yield person
     finally:
         person.join()
@@ -235,6 +242,9 @@ def _case(
     return WordsCase(harm, moment, limits, servers, asked_after_s)
 
 
+_UNANSWERED = tuple(moment for moment in Moment if moment is not Moment.ANSWERED)
+"""Nobody has begun to answer yet."""
+
 CASES: dict[str, WordsCase] = {
     **{
         f"outage of {lasts_s} s, {moment.name.lower()}": _case(outage(lasts_s), moment, 5, SAME)
@@ -244,14 +254,14 @@ CASES: dict[str, WordsCase] = {
     "outage of 40 s, quiet": _case(outage(40), Moment.QUIET, 8, NEXT, asked_after_s=32.0),
     **{
         f"server killed, {moment.name.lower()}": _case(crash, moment, 15, NEXT, servers=2)
-        for moment in Moment
+        for moment in _UNANSWERED
     },
     **{
         f"server frozen, {moment.name.lower()}": _case(freeze, moment, 15, NEXT, servers=2)
-        for moment in Moment
+        for moment in _UNANSWERED
     },
-    **{f"clean close, {moment.name.lower()}": _case(close, moment, 6, NEXT) for moment in Moment},
-    **{f"address changed, {moment.name.lower()}": _case(move, moment, 9, NEXT) for moment in Moment},
+    **{f"clean close, {moment.name.lower()}": _case(close, moment, 6, NEXT) for moment in _UNANSWERED},
+    **{f"address changed, {moment.name.lower()}": _case(move, moment, 9, NEXT) for moment in _UNANSWERED},
     "media stops, quiet": WordsCase(
         stop_media,
         Moment.QUIET,
