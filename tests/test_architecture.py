@@ -32,6 +32,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "endpoint_memory",
             "host",
             "journal",
+            "late_modules",
             "networks",
             "runner",
             "sessions",

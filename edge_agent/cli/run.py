@@ -35,7 +35,10 @@ def add(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from edge_agent.daemon import run_daemon
-    from edge_agent.journal import LogFormat
+    from edge_agent.late_modules import loaded_late
+
+    with loaded_late():
+        from edge_agent.daemon import run_daemon
+        from edge_agent.journal import LogFormat
 
     return run_daemon(arguments.config, arguments.log_level, LogFormat(arguments.log_format))
