@@ -314,6 +314,7 @@ def _opus(opus: schema.Opus, machine: Machine) -> OpusSettings:
         frame_ms=opus.frame_ms,
         application=suits.application,
         bitrate_bps=suits.bitrate_bps if opus.bitrate_bps is None else opus.bitrate_bps,
+        bandwidth_hz=opus.bandwidth_hz,
         complexity=suits.complexity if opus.complexity is None else opus.complexity,
         fec=opus.fec,
         expected_loss_percent=opus.expected_loss_percent,

@@ -26,12 +26,16 @@ LONGEST_PACKET_SAMPLES = 5760
 
 # opus_defines.h
 _SET_BITRATE = 4002
+_SET_MAX_BANDWIDTH = 4004
 _SET_COMPLEXITY = 4010
 _SET_INBAND_FEC = 4012
 _SET_PACKET_LOSS_PERC = 4014
 _SET_DTX = 4016
 _GET_LOOKAHEAD = 4027
 _RESET_STATE = 4028
+
+BANDWIDTHS = {8_000: 1103, 12_000: 1104, 20_000: 1105}
+"""How high a sound may reach, in Hz (RFC 6716 section 2), and ``OPUS_BANDWIDTH_*``."""
 
 
 class Application(enum.Enum):
@@ -51,13 +55,15 @@ class Application(enum.Enum):
 class OpusSettings:
     """How the microphone is encoded.
 
-    ``frame_ms`` 10, 20, 40 or 60, the length of a packet; ``bitrate_bps`` 6 000 to 128 000; ``complexity`` 0
-    to 10; ``expected_loss_percent`` 0 to 100, without which in-band ``fec`` does nothing. With ``dtx``
-    silence is left out but for a packet every 400 ms; VOIP alone does that, the others need 3 bytes for it.
+    ``frame_ms`` 10, 20, 40 or 60, the length of a packet; ``bitrate_bps`` 6 000 to 128 000; ``bandwidth_hz``
+    one of BANDWIDTHS; ``complexity`` 0 to 10; ``expected_loss_percent`` 0 to 100, without which in-band
+    ``fec`` does nothing. With ``dtx`` silence is left out but for a packet every 400 ms; VOIP alone does
+    that, the others need 3 bytes for it.
     """
 
     frame_ms: int = 20
     bitrate_bps: int = 32_000
+    bandwidth_hz: int = 20_000
     complexity: int = 5
     application: Application = Application.VOIP
     fec: bool = False
@@ -85,6 +91,7 @@ class OpusEncoder:
         self._packet = ctypes.create_string_buffer(LARGEST_PACKET_BYTES)
         for request, value in (
             (_SET_BITRATE, settings.bitrate_bps),
+            (_SET_MAX_BANDWIDTH, BANDWIDTHS[settings.bandwidth_hz]),
             (_SET_COMPLEXITY, settings.complexity),
             (_SET_INBAND_FEC, int(settings.fec)),
             (_SET_PACKET_LOSS_PERC, settings.expected_loss_percent),

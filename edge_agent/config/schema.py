@@ -442,9 +442,16 @@ class Opus(_Section, frozen=True):
         Annotated[int, Meta(ge=6_000, le=128_000)] | None,
         Meta(description="Bit rate. Null: 32000 for voip, 48000 for the others."),
     ] = None
+    bandwidth_hz: Annotated[
+        Literal[8_000, 12_000, 20_000],
+        Meta(description="How high the sound may reach. Recognisers hear 8000 at most."),
+    ] = 8_000
     complexity: Annotated[
         Annotated[int, Meta(ge=0, le=10)] | None,
-        Meta(description="Effort of the encoder: quality for CPU time. Null: 5, on small boards 1."),
+        Meta(
+            description="Effort of the encoder: quality for CPU time. "
+            "Null: 0 for lowdelay and on small boards, else 5."
+        ),
     ] = None
     fec: Annotated[bool, Meta(description="Carry a rough copy of the packet before, against loss.")] = False
     expected_loss_percent: Annotated[

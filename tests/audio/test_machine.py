@@ -38,12 +38,15 @@ LARGE = [
 
 @pytest.mark.parametrize("model", SMALL)
 def test_a_small_board_is_asked_for_less(model: str) -> None:
+    assert encoding_for(Machine(model, 4), Application.VOIP).complexity == SMALL_COMPLEXITY
     assert encoding_for(Machine(model, 4)) == Encoding(Application.LOW_DELAY, SMALL_COMPLEXITY, 48_000)
 
 
 @pytest.mark.parametrize("model", LARGE)
 def test_any_other_machine_does_more(model: str) -> None:
-    assert encoding_for(Machine(model, 4)) == Encoding(Application.LOW_DELAY, COMPLEXITY, 48_000)
+    for application, complexity in COMPLEXITY.items():
+        assert encoding_for(Machine(model, 4), application).complexity == complexity
+    assert encoding_for(Machine(model, 4)).application is Application.LOW_DELAY
 
 
 def test_a_single_processor_is_small_whatever_its_name() -> None:

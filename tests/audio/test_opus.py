@@ -113,6 +113,14 @@ def test_settings_out_of_range_are_refused() -> None:
         OpusEncoder(OpusSettings(complexity=11))
 
 
+@pytest.mark.parametrize(("bandwidth_hz", "is_left"), [(8_000, False), (12_000, True), (20_000, True)])
+def test_what_is_above_the_bandwidth_is_left_out(bandwidth_hz: int, is_left: bool) -> None:
+    encoder = OpusEncoder(OpusSettings(application=Application.LOW_DELAY, bandwidth_hz=bandwidth_hz))
+    decoder = OpusDecoder()
+    heard = b"".join(decoder.decode(packet) for packet in packets_of(encoder, tone(10_000, 0.2)))
+    assert (amplitude(heard[9600:], 10_000) > PEAK / 2) is is_left
+
+
 def test_a_reset_encoder_begins_anew() -> None:
     encoder = OpusEncoder(OpusSettings())
     source = tone(400, 0.1)

@@ -40,6 +40,7 @@ def test_what_is_shown_has_every_default() -> None:
         "frame_ms": 20,
         "application": "auto",
         "bitrate_bps": None,
+        "bandwidth_hz": 8_000,
         "complexity": None,
         "fec": False,
         "expected_loss_percent": 0,
