@@ -53,6 +53,7 @@ class Agent:
         self._lost_devices: set[happened.Device] = set()
         self._is_muted = False
         self._explained: AgentState | None = None
+        self._known: Facts | None = None
         self._cause = "start"
 
     # -- what the runner calls ---------------------------------------------------------------------
@@ -60,7 +61,7 @@ class Agent:
     @property
     def status(self) -> Status:
         """What the agent is doing now, computed afresh."""
-        return Status(self._state, self._cause, self._link.session_id, self._dialogue.response_id)
+        return Status(state_of(self._facts()), self._cause, self._link.session_id, self._dialogue.response_id)
 
     @property
     def is_muted(self) -> bool:
@@ -243,9 +244,8 @@ class Agent:
 
     # -- what follows from the facts ---------------------------------------------------------------
 
-    @property
-    def _state(self) -> AgentState:
-        facts = Facts(
+    def _facts(self) -> Facts:
+        return Facts(
             link=self._continuity.phase,
             turn=self._dialogue.turn,
             watch=self._vigil.watch(is_met=self._link.is_up or self._link.fault is not None),
@@ -255,11 +255,14 @@ class Agent:
             loudspeaker_works=happened.Device.LOUDSPEAKER not in self._lost_devices,
             funds=self._spending.funds,
         )
-        return state_of(facts)
 
     def _because(self, cause: str, commands: list[Command]) -> list[Command]:
         """Pass the commands on; ``cause`` is remembered if what was just done has changed the state."""
-        state = self._state
+        facts = self._facts()
+        if facts == self._known:
+            return commands
+        self._known = facts
+        state = state_of(facts)
         if state is not self._explained:
             self._explained, self._cause = state, cause
         return commands

@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class AgentState(enum.Enum):
@@ -65,9 +66,8 @@ class Funds(enum.Enum):
     SPENT = "spent"  # or could be, by another answer
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Everything that the state depends on; each fact has one owner elsewhere."""
+class Facts(NamedTuple):
+    """Everything that the state depends on; each fact has one owner elsewhere. Asked some times an event."""
 
     link: LinkPhase
     turn: Turn
@@ -124,7 +124,10 @@ PRIORITY: tuple[Rule, ...] = (
 
 def state_of(facts: Facts) -> AgentState:
     """Return the state that the facts amount to: the first row of PRIORITY that holds."""
-    return next(rule.state for rule in PRIORITY if rule.holds(facts))
+    for rule in PRIORITY:
+        if rule.holds(facts):
+            return rule.state
+    raise AssertionError("the last row of PRIORITY always holds")
 
 
 @dataclass(frozen=True, slots=True)
