@@ -27,6 +27,14 @@ from edge_agent.core.ways import NETWORK_TROUBLES
 from edge_agent.protocol import client_events as ask
 from edge_agent.protocol import server_events as said
 
+PIECES = (
+    said.ResponseOutputAudioTranscriptDelta,
+    said.ResponseOutputTextDelta,
+    said.ConversationItemInputAudioTranscriptionDelta,
+)
+"""What only makes a text longer, a dozen times a second while an answer is written down. It is taken note of,
+and nothing follows from it."""
+
 
 class Agent:
     """One device's decisions. Call :meth:`start` once, then :meth:`handle` and :meth:`tick`.
@@ -89,7 +97,10 @@ class Agent:
     def handle(self, event: happened.Event, now: float) -> list[Command]:
         """Take one event and return what is to be done, in order."""
         booked = self._spending.see(event, now)
-        commands = self._because(reports.cause_of(event), self._dispatch(event, now))
+        commands = self._dispatch(event, now)
+        if not (booked or commands) and _is_piece(event):
+            return []
+        self._because(reports.cause_of(event), commands)
         return [*booked, *self._settled(commands, now)]
 
     def tick(self, now: float) -> list[Command]:
@@ -338,3 +349,7 @@ class Agent:
         if self._link.is_up:
             return Gate.HOLDING if self._gate.is_lapsed else Gate.OPEN
         return Gate.HOLDING if self._link.is_coming else Gate.CLOSED
+
+
+def _is_piece(event: happened.Event) -> bool:
+    return isinstance(event, happened.ServerSaid) and isinstance(event.event, PIECES)
