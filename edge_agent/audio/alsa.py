@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import math
-import threading
 import time
 from contextlib import suppress
 
@@ -18,6 +17,7 @@ from edge_agent.audio.alsa_card import CardShape, PcmHandle, advice, failed, ope
 from edge_agent.audio.card_clock import CardClock, PaceCheck
 from edge_agent.audio.device import DeviceSettings
 from edge_agent.audio.device_format import FromDevice, ToDevice
+from edge_agent.audio.interrupt import Interrupt
 from edge_agent.audio.pace import sleep
 from edge_agent.core.pcm import BYTES_PER_S, PERIOD_BYTES, PERIOD_S
 from edge_agent.errors import AudioDeviceError
@@ -164,7 +164,7 @@ class AlsaOutput:
         """How much is kept in the card's buffer, in seconds."""
         return self._fill_frames / self._shape.format.rate_hz
 
-    def wait(self, interrupt: threading.Event | None = None) -> None:
+    def wait(self, interrupt: Interrupt | None = None) -> None:
         """Sleep until a period is missing from the fill, ``interrupt`` is set or the card stands still."""
         while (excess_frames := self._excess_frames()) > 0:
             sleep(max(SHORTEST_WAIT_S, excess_frames / self._shape.format.rate_hz), interrupt)

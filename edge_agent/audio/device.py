@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import Protocol
+
+from edge_agent.audio.interrupt import Interrupt
 
 LONGEST_BLOCK_S = 0.040
 """A block lasts a period, give or take what the playout inserts or leaves out to keep its delay."""
@@ -62,7 +63,7 @@ class PcmOutput(Protocol):
     def drift_ppm(self) -> float | None:
         """How much faster than the monotonic clock the device runs; None while, or if, that is not known."""
 
-    def wait(self, interrupt: threading.Event | None = None) -> None:
+    def wait(self, interrupt: Interrupt | None = None) -> None:
         """Wait until the device wants the next block, or ``interrupt`` is set; keeps the device's pace.
 
         Raises AudioDeviceError.

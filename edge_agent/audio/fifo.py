@@ -13,9 +13,9 @@ import os
 import stat
 import struct
 import termios
-import threading
 from pathlib import Path
 
+from edge_agent.audio.interrupt import Interrupt
 from edge_agent.audio.pace import Pacer
 from edge_agent.core.pcm import BYTES_PER_S, SAMPLE_BYTES, SILENCE
 from edge_agent.errors import AudioDeviceError
@@ -93,7 +93,7 @@ class FifoOutput:
         self._fd: int | None = None
         self._connect()
 
-    def wait(self, interrupt: threading.Event | None = None) -> None:
+    def wait(self, interrupt: Interrupt | None = None) -> None:
         """Wait until the last block would have been played, or ``interrupt`` is set."""
         self._pacer.wait(interrupt)
 

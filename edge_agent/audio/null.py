@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-
+from edge_agent.audio.interrupt import Interrupt
 from edge_agent.audio.pace import Pacer
 from edge_agent.core.pcm import BYTES_PER_S, SILENCE
 
@@ -37,7 +36,7 @@ class NullOutput:
     def __init__(self) -> None:
         self._pacer = Pacer()
 
-    def wait(self, interrupt: threading.Event | None = None) -> None:
+    def wait(self, interrupt: Interrupt | None = None) -> None:
         """Wait until the last block would have been played, or ``interrupt`` is set."""
         self._pacer.wait(interrupt)
 

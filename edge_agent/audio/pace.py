@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 
+from edge_agent.audio.interrupt import Interrupt
 from edge_agent.core.pcm import PERIOD_S
 
 CATCH_UP_LIMIT_S = 0.5
@@ -28,14 +28,14 @@ class Pacer:
             self._due_s = now
         self._due_s += duration_s
 
-    def wait(self, interrupt: threading.Event | None = None) -> None:
+    def wait(self, interrupt: Interrupt | None = None) -> None:
         """Sleep until the block that was begun last is over; returns at once while behind, or interrupted."""
         left_s = self._due_s - time.monotonic()
         if left_s > 0:
             sleep(left_s, interrupt)
 
 
-def sleep(duration_s: float, interrupt: threading.Event | None) -> None:
+def sleep(duration_s: float, interrupt: Interrupt | None) -> None:
     """Sleep, but no longer than until ``interrupt`` is set."""
     if interrupt is None:
         time.sleep(duration_s)

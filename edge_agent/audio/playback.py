@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import audioop
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from edge_agent.audio.device import PcmOutput
 from edge_agent.audio.device_thread import DeviceThread
 from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.gain import Gain
+from edge_agent.audio.interrupt import Interrupt
 from edge_agent.audio.level import PeakMeter
 from edge_agent.audio.thread import RETRY_S, SoundThread
 from edge_agent.core.events import Device, Event, SoundEnded, SoundStarted
@@ -77,7 +77,7 @@ class Playback(DeviceThread[PcmOutput]):
         self._far_end = far_end
         self._gain = gain or Gain()
         self._on_event = on_event
-        self._flush_is_due = threading.Event()
+        self._flush_is_due = Interrupt()
         self._own_sound = PcmQueue(round(OWN_SOUND_LIMIT_S * BYTES_PER_S))
         self._history: deque[bytes] = deque(maxlen=HISTORY_PERIODS)
         self._meter = PeakMeter()

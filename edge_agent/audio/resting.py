@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 from edge_agent.audio.device import PcmOutput
+from edge_agent.audio.interrupt import Interrupt
 from edge_agent.audio.pace import Pacer
 from edge_agent.core.pcm import BYTES_PER_S, SILENCE
 from edge_agent.core.playout.samples import peak
@@ -47,7 +47,7 @@ class RestingOutput:
         """The device's drift since it was opened last."""
         return self._device.drift_ppm if self._device is not None else None
 
-    def wait(self, interrupt: threading.Event | None = None) -> None:
+    def wait(self, interrupt: Interrupt | None = None) -> None:
         """Wait until the device wants the next block, or the clock does, or ``interrupt`` is set."""
         if self._device is not None:
             self._device.wait(interrupt)

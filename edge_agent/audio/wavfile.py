@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import struct
-import threading
 import wave
 from pathlib import Path
 
+from edge_agent.audio.interrupt import Interrupt
 from edge_agent.audio.pace import Pacer
 from edge_agent.audio.resample import LAYOUTS, Resampler
 from edge_agent.core.pcm import BYTES_PER_S, PERIOD_BYTES, SAMPLE_BYTES, SAMPLE_RATE_HZ
@@ -114,7 +114,7 @@ class WavOutput:
         except OSError as error:
             raise self._failed(error) from error
 
-    def wait(self, interrupt: threading.Event | None = None) -> None:
+    def wait(self, interrupt: Interrupt | None = None) -> None:
         """Wait until the last block would have been played, or ``interrupt`` is set."""
         self._pacer.wait(interrupt)
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 
+from edge_agent.audio.interrupt import Interrupt
 from edge_agent.core.pcm import SAMPLE_RATE_HZ, SILENCE
 from edge_agent.errors import AudioDeviceError
 from tests.audio.sounds import DEADLINE_S
@@ -84,7 +85,7 @@ class FakeOutput:
         self._runs.set()
         self._allowed.release()
 
-    def wait(self, interrupt: threading.Event | None = None) -> None:
+    def wait(self, interrupt: Interrupt | None = None) -> None:
         if self.error is not None:
             raise self.error
         if self._runs.is_set():

@@ -20,6 +20,7 @@ from edge_agent.audio import alsa, alsa_card, card_clock
 from edge_agent.audio.alsa import AlsaInput, AlsaOutput
 from edge_agent.audio.device import DeviceSettings
 from edge_agent.audio.device_format import DeviceFormat, Encoding, candidates
+from edge_agent.audio.interrupt import Interrupt
 from edge_agent.core import drift
 from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_S, SILENCE
 from edge_agent.errors import AudioDeviceError
@@ -516,7 +517,7 @@ def test_nothing_is_written_before_it_is_due(monkeypatch: pytest.MonkeyPatch) ->
 def test_waiting_ends_when_it_is_interrupted() -> None:
     mouth = output(FakeHandle())
     mouth.write(BLOCK)
-    interrupt = threading.Event()
+    interrupt = Interrupt()
     interrupt.set()
     mouth.wait(interrupt)  # the fake card plays nothing: it would wait until the card is broken
 

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 from edge_agent.audio import pace
+from edge_agent.audio.interrupt import Interrupt
 from edge_agent.audio.pace import CATCH_UP_LIMIT_S, Pacer
 from edge_agent.core.pcm import PERIOD_S
 from tests.audio.fakes import Clock
@@ -49,7 +48,7 @@ def test_a_long_stall_is_not_made_up_for(clock: Clock) -> None:
 
 
 def test_a_wait_can_be_interrupted() -> None:
-    interrupt = threading.Event()
+    interrupt = Interrupt()
     pacer = Pacer()
     pacer.move(3600.0)
     interrupt.set()

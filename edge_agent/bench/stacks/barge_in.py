@@ -13,7 +13,6 @@ import asyncio
 import json
 import math
 import sys
-import threading
 import time
 import wave
 from array import array
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from edge_agent import host
 from edge_agent.appliance import Appliance
+from edge_agent.audio.interrupt import Interrupt
 from edge_agent.audio.null import NullInput
 from edge_agent.audio.pace import sleep
 from edge_agent.config.loader import load_config
@@ -62,7 +62,7 @@ class Ear:
         self.sounds_since_s = math.inf
         self.last_sound_s = -math.inf
 
-    def wait(self, interrupt: threading.Event | None = None) -> None:
+    def wait(self, interrupt: Interrupt | None = None) -> None:
         """Wait until less than FILL_S is left, or ``interrupt`` is set."""
         left_s = self._empty_at_s - FILL_S - time.monotonic()
         if left_s > 0:
