@@ -326,7 +326,8 @@ class RealtimeSession:
             except Malformed as reason:
                 self._count_malformed(str(reason))
                 continue
-            logger.debug("< %s", shown(decoded.wire_type))
+            if logger.isEnabledFor(logging.DEBUG):
+                logger.debug("< %s", shown(decoded.wire_type))
             self._on_wire(decoded.wire_type)
             event = decoded.event
             if isinstance(event, ErrorEvent):
