@@ -29,6 +29,7 @@ from edge_agent.control import (
 )
 from edge_agent.core.agent import Agent
 from edge_agent.core.commands import (
+    AwaitPause,
     CloseLink,
     Command,
     FlushPlayout,
@@ -254,6 +255,8 @@ class Appliance:
                 self._sound.playback.play_over(sound_of(sound))
             case SetUplink(gate=gate, since=since):
                 self._parts.uplink.set_gate(gate, since)
+            case AwaitPause():
+                self._parts.uplink.await_pause()
             case ListenFor(what=what):
                 self._sound.ear.listen_for(what)
             case SetCapture(open=is_open):

@@ -15,7 +15,15 @@ from edge_agent.audio.capture import Capture
 from edge_agent.audio.ear import Ear
 from edge_agent.audio.playback import Playback
 from edge_agent.audio.volume import VolumeKnob
-from edge_agent.core.events import Device, DeviceBack, Event, MicrophoneCaughtUp, SoundStarted, VolumeChanged
+from edge_agent.core.events import (
+    Device,
+    DeviceBack,
+    Event,
+    MicrophoneCaughtUp,
+    MicrophonePaused,
+    SoundStarted,
+    VolumeChanged,
+)
 from edge_agent.parts import Parts
 
 logger = logging.getLogger(__name__)
@@ -80,7 +88,9 @@ class Sound:
 
     def start(self, volume_percent: int | None) -> None:
         """Start the threads, so loud (None: as it is); once only."""
-        self._uplink.tell_caught_up_to(partial(in_loop(self._loop, self._post), MicrophoneCaughtUp()))
+        post = in_loop(self._loop, self._post)
+        self._uplink.tell_caught_up_to(partial(post, MicrophoneCaughtUp()))
+        self._uplink.tell_paused_to(partial(post, MicrophonePaused()))
         self.knob.start()
         if volume_percent is not None:
             self.knob.begin_at(volume_percent)

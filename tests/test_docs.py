@@ -15,6 +15,7 @@ import pytest
 from edge_agent.core import (
     attention,
     breaker,
+    gate,
     indicator,
     lapse,
     link,
@@ -100,6 +101,11 @@ def passage_drawing() -> str:
     return drawing(lapse.TRANSITIONS, {lapse.Passage.OPEN: ""})
 
 
+def reach_drawing() -> str:
+    """Return whether what the microphone hears is sent."""
+    return drawing(gate.TRANSITIONS, {gate.Reach.SENT: ""})
+
+
 def loss_drawing() -> str:
     """Return what is thought of an answer that was due in a lapse."""
     return drawing(lost_answer.TRANSITIONS, {lost_answer.Loss.NONE: ""})
@@ -116,6 +122,7 @@ RENDERERS: dict[str, Callable[[], str]] = {
     "request": request_drawing,
     "breaker": breaker_drawing,
     "passage": passage_drawing,
+    "reach": reach_drawing,
     "loss": loss_drawing,
 }
 """What stands between ``<!-- table: NAME -->`` and ``<!-- end -->``."""
@@ -160,6 +167,7 @@ def test_a_drawing_shows_every_move_with_its_reason() -> None:
         talk.TRANSITIONS,
         request.TRANSITIONS,
         breaker.TRANSITIONS,
+        gate.TRANSITIONS,
         lapse.TRANSITIONS,
         lost_answer.TRANSITIONS,
     ],

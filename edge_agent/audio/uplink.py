@@ -48,6 +48,8 @@ class Uplink:
         self._gate = Gate.CLOSED
         self._preroll = Preroll(preroll_s)
         self._on_caught_up: Callable[[], None] = _nobody
+        self._on_paused: Callable[[], None] = _nobody
+        self._awaits_pause = False
         self._clock_samples = 0
         self._sent_samples = 0
         self._pending = bytearray()
@@ -86,6 +88,15 @@ class Uplink:
         """Call ``on_caught_up`` in the capture thread each time that all of a ``since`` has been sent."""
         self._on_caught_up = on_caught_up
 
+    def tell_paused_to(self, on_paused: Callable[[], None]) -> None:
+        """Call ``on_paused`` in the capture thread after each :meth:`await_pause`."""
+        self._on_paused = on_paused
+
+    def await_pause(self) -> None:
+        """Tell as soon as nobody speaks and nothing waits to be sent, with the next block at the earliest."""
+        with self._lock:
+            self._awaits_pause = True
+
     def set_gate(self, gate: Gate, since: float | None = None) -> None:
         """Open, hold, keep or close, from the next block on.
 
@@ -112,8 +123,12 @@ class Uplink:
                 if self._deliver is not None:
                     self._encode(each, self._deliver)
             has_caught_up = was_behind and not self._preroll.is_behind
+            has_paused = self._awaits_pause and self._preroll.is_pausing and not self._preroll.is_behind
+            self._awaits_pause &= not has_paused
         if has_caught_up:
             self._on_caught_up()
+        if has_paused:
+            self._on_paused()
 
     def skip(self, samples: int) -> None:
         """Advance the sample clock over sound that was lost or never captured."""

@@ -129,8 +129,8 @@ class Agent:
                 return self._continuity.ended(epoch, fault, now)
             case happened.LinkDoubted(epoch=epoch) | happened.LinkTrusted(epoch=epoch):
                 return self._continuity.doubt(epoch, isinstance(event, happened.LinkDoubted))
-            case happened.LinkLapsed(epoch=epoch) | happened.LinkMended(epoch=epoch):
-                return self._continuity.lapse(epoch, event, now)
+            case happened.LinkLapsed() | happened.LinkStirred() | happened.LinkMended():
+                return self._continuity.lapse(event, now)
             case happened.SoundStarted(near_end_quiet_since=voice_ended_at):
                 self._continuity.sound_started(now)
                 return self._say(self._dialogue.sound_started(voice_ended_at, now))
@@ -140,6 +140,9 @@ class Agent:
                 return []
             case happened.MicrophoneCaughtUp():
                 self._gate.caught_up()
+                return []
+            case happened.MicrophonePaused():
+                self._gate.finish(now)
                 return []
             case happened.EchoMeasured(likeness=likeness):
                 return self._say(self._dialogue.echo_measured(likeness, now))
@@ -347,7 +350,7 @@ class Agent:
         if not self._dialogue.wants_sound:
             return Gate.HOLDING  # the server says that it plays, but nothing is heard of that
         if self._link.is_up:
-            return Gate.HOLDING if self._gate.is_lapsed else Gate.OPEN
+            return Gate.HOLDING if self._gate.is_held else Gate.OPEN
         return Gate.HOLDING if self._link.is_coming else Gate.CLOSED
 
 

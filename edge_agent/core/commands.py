@@ -71,6 +71,11 @@ class SetUplink:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitPause:
+    """Answered by MicrophonePaused as soon as nobody speaks and nothing of what was held is left to send."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetCapture:
     """Open or close the capture device itself (mute: no process can read what nobody captures)."""
 
@@ -155,6 +160,7 @@ Command = (
     | FlushPlayout
     | PlaySound
     | SetUplink
+    | AwaitPause
     | SetCapture
     | ListenFor
     | SetVolume

@@ -69,12 +69,13 @@ class Continuity:
 
     def next_deadline(self) -> float | None:
         """When :meth:`tick`, or the link, has something to do, or None."""
-        deadlines = (self.link.next_deadline(), self._history.next_deadline())
+        deadlines = [part.next_deadline() for part in (self.link, self._history, self.gate)]
         return min((at for at in deadlines if at is not None), default=None)
 
     def tick(self, now: float) -> None:
-        """Forget what was said too long ago."""
+        """Forget what was said too long ago, and wait for nobody who speaks for too long."""
         self._history.tick(now)
+        self.gate.tick(now)
 
     def sound_started(self, now: float) -> None:
         """The loudspeaker became audible."""
@@ -135,17 +136,21 @@ class Continuity:
         return [reports.link_is_doubted(self.link.session_id, is_doubted=is_doubted)]
 
     def lapse(
-        self, epoch: int, event: happened.LinkLapsed | happened.LinkMended, now: float
+        self, event: happened.LinkLapsed | happened.LinkStirred | happened.LinkMended, now: float
     ) -> list[Command]:
         """What is said may not reach the server, or does so again."""
-        if not (self.link.is_up and self.link.is_current(epoch)):
+        if not (self.link.is_up and self.link.is_current(event.epoch)):
             return []
-        if isinstance(event, happened.LinkLapsed):
-            self.gate.lapse(self._dialogue.turn)
-            self._dialogue.lapse(now)
-            return []
-        self.gate.mend(event.missed, self._dialogue.turn)
-        return self.say(self._dialogue.mend(event.missed, now))
+        match event:
+            case happened.LinkLapsed():
+                self._dialogue.lapse(now)
+                return self.gate.lapse(self._dialogue.turn, now)
+            case happened.LinkStirred():
+                self.gate.finish(now)
+                return []
+            case happened.LinkMended(missed=missed):
+                self.gate.mend(missed, self._dialogue.turn, now)
+                return self.say(self._dialogue.mend(missed, now))
 
     # -- from one to the next ----------------------------------------------------------------------
 

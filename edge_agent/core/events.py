@@ -63,6 +63,13 @@ class LinkLapsed:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkStirred:
+    """Something comes again from the server; whether it has missed anything is not known yet."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class LinkMended:
     """What is said reaches the server again, which has ``missed`` something."""
 
@@ -96,6 +103,11 @@ class SoundEnded:
 @dataclass(frozen=True, slots=True)
 class MicrophoneCaughtUp:
     """All that was held of the microphone's sound has been sent; the server hears what is said now."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophonePaused:
+    """Nobody speaks at the moment, as AwaitPause asked; perhaps so late that it does not matter any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,11 +212,13 @@ Event = (
     | LinkDoubted
     | LinkTrusted
     | LinkLapsed
+    | LinkStirred
     | LinkMended
     | ServerSaid
     | SoundStarted
     | SoundEnded
     | MicrophoneCaughtUp
+    | MicrophonePaused
     | EchoMeasured
     | WakeWordHeard
     | VoiceHeard

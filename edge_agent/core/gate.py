@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from edge_agent.core.commands import Command, Gate, SetUplink
+import enum
+
+from edge_agent.core.commands import AwaitPause, Command, Gate, SetUplink
 from edge_agent.core.lapse import Missed
 from edge_agent.core.status import Turn
+from edge_agent.errors import IllegalTransition
 from edge_agent.protocol import server_events as said
 
 UNNOTICED_S = 0.7
@@ -19,6 +22,11 @@ LONG_UNNOTICED_S = 3.0
 """The same for a server that is slow: silence is not told again, so more costs nothing. In a room that is
 never silent the next answer may be so much later."""
 
+FINISH_LIMIT_S = 3.0
+"""Who is in the middle of a word when the way lapses is sent on to the next pause, for so long at most: as a
+short question takes, whose last word is not to come alone if all of it is only late. A room with a television
+never pauses; and what is still being sent when a dead way opens is heard in pieces, and whole once more."""
+
 PROOFS_OF_HEARING = (
     said.ResponseCreated,
     said.ResponseDone,
@@ -26,6 +34,28 @@ PROOFS_OF_HEARING = (
     said.OutputAudioBufferStopped,
 )
 """What a server says because it has heard somebody; a greeting proves nothing."""
+
+
+class Reach(enum.Enum):
+    """Whether what is said reaches the session that there is."""
+
+    SENT = "sent"
+    FINISHING = "finishing"
+    HELD = "held"
+
+
+TRANSITIONS: dict[Reach, dict[Reach, str]] = {
+    Reach.SENT: {
+        Reach.FINISHING: "the way lapses",
+        Reach.HELD: "the way lapses while the microphone is not sent",
+    },
+    Reach.FINISHING: {
+        Reach.HELD: "the voice pauses or goes on for long, or something comes again",
+        Reach.SENT: "it was only late, or another session takes over",
+    },
+    Reach.HELD: {Reach.SENT: "it is known what was missed, or another session takes over"},
+}
+"""The legal moves and what makes them; any other is a bug."""
 
 
 class MicrophoneGate:
@@ -40,10 +70,20 @@ class MicrophoneGate:
         self._utterance_since: float | None = None
         self._missed_since: float | None = None
         self._lapsed_turn = Turn.NOBODY
-        self.is_lapsed = False
-        """Whether what is said may not reach the session that there is."""
+        self._reach = Reach.SENT
+        self._reach_since = 0.0
         self.is_catching_up = False
         """Whether a session is still being told what was held for it."""
+
+    @property
+    def is_lapsed(self) -> bool:
+        """Whether what is said may not reach the session that there is."""
+        return self._reach is not Reach.SENT
+
+    @property
+    def is_held(self) -> bool:
+        """Whether what is said is not even sent to it."""
+        return self._reach is Reach.HELD
 
     @property
     def has_missed(self) -> bool:
@@ -67,33 +107,57 @@ class MicrophoneGate:
         elif isinstance(event, said.InputAudioBufferSpeechStopped | said.InputAudioBufferCommitted):
             self._utterance_since = None
 
-    def lapse(self, turn: Turn) -> None:
-        """What is said may not arrive from now on: hold it. It is ``turn``'s turn."""
-        self.is_lapsed = True
+    def lapse(self, turn: Turn, now: float) -> list[Command]:
+        """What is said may not arrive from now on: hold it, from the next pause on. It is ``turn``'s turn."""
+        if self.is_lapsed:
+            return []
         self._lapsed_turn = turn
         if turn is Turn.PENDING:
             self._utterance_since = None
+        if self._position is not Gate.OPEN:
+            self._set_reach(Reach.HELD, now)
+            return []
+        self._set_reach(Reach.FINISHING, now)
+        return [AwaitPause()]
 
-    def mend(self, missed: Missed, turn: Turn) -> None:
+    def finish(self, now: float) -> None:
+        """The voice has paused, or something comes again: what is said is held from now on."""
+        if self._reach is Reach.FINISHING:
+            self._set_reach(Reach.HELD, now)
+
+    def next_deadline(self) -> float | None:
+        """When :meth:`tick` has something to do, or None."""
+        return self._reach_since + FINISH_LIMIT_S if self._reach is Reach.FINISHING else None
+
+    def tick(self, now: float) -> None:
+        """Wait no longer for a voice that does not pause."""
+        deadline = self.next_deadline()
+        if deadline is not None and now >= deadline:
+            self.finish(now)
+
+    def mend(self, missed: Missed, turn: Turn, now: float) -> None:
         """What is said arrives again, at ``turn``'s turn: what was missed is said again.
 
         If something was lost, so is what goes with it: all of an utterance that it was in the middle of, and
-        what may not have been noticed yet. Who waits for an answer has said everything before.
+        what may not have been noticed yet. Who waits for an answer has said everything before. If nothing was
+        lost it misses what was held alone, if anything was.
         """
         if not self.is_lapsed:
             return
-        self.is_lapsed = False
-        self._missed_since = missed.since
-        if missed.was_sent and self._utterance_since is not None:
+        if not missed.was_sent:
+            self._missed_since = self._reach_since if self.is_held else None
+        elif self._utterance_since is not None:
             self._missed_since = min(missed.since, self._utterance_since)
-        elif missed.was_sent:
+        else:
             is_said = Turn.PENDING in (turn, self._lapsed_turn)
             self._missed_since = missed.since + (SILENT_S if is_said else -UNNOTICED_S)
         self._utterance_since = None
+        self._set_reach(Reach.SENT, now)
 
     def forget_session(self) -> None:
         """What the session had missed is of no use any more: another one hears all that was not answered."""
-        self.is_lapsed = False
+        if self.is_lapsed:
+            self._set_reach(Reach.SENT, self._reach_since)
         self._missed_since = self._utterance_since = None
 
     def hold_for_successor(self, wanted: Gate, now: float) -> list[Command]:
@@ -114,12 +178,19 @@ class MicrophoneGate:
     def around(self, commands: list[Command], wanted: Gate) -> list[Command]:
         """Add the gate's new position, if it has one: it closes before all else and opens last."""
         former = self._position
-        if wanted is former:
+        was_sent_in_vain = wanted is former is Gate.OPEN and self._missed_since is not None
+        if wanted is former and not was_sent_in_vain:
             return commands
         self._position = wanted
-        self.is_catching_up = wanted is Gate.OPEN and former in (Gate.LISTENING, Gate.HOLDING, Gate.KEEPING)
+        was_held = wanted is Gate.OPEN and former in (Gate.LISTENING, Gate.HOLDING, Gate.KEEPING)
+        self.is_catching_up = was_held or was_sent_in_vain
         if wanted is not Gate.OPEN:
             return [SetUplink(wanted), *commands]
         since = self._unheard_since if self._missed_since is None else self._missed_since
         self._missed_since = None
         return [*commands, SetUplink(wanted, since if self.is_catching_up else None)]
+
+    def _set_reach(self, new: Reach, now: float) -> None:
+        if new not in TRANSITIONS[self._reach]:
+            raise IllegalTransition(f"reach: {self._reach.value} -> {new.value}")
+        self._reach, self._reach_since = new, now

@@ -42,7 +42,7 @@ class Reception:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """What was said from ``since`` on has not reached the other side: sent and lost, or held alone."""
+    """What was said from ``since`` on has not reached the other side: it was lost, or as much as was held."""
 
     since: float
     was_sent: bool = True

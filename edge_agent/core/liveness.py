@@ -153,9 +153,9 @@ class Liveness:
         return self._silence.lasts_s >= SILENT_AFTER_S
 
     @property
-    def has_lapsed(self) -> bool:
-        """Whether what is said may not arrive, until a judgement says what was missed."""
-        return self._lapse.passage is not Passage.OPEN
+    def passage(self) -> Passage:
+        """Whether what is said arrives; a judgement says what was missed when it is open again."""
+        return self._lapse.passage
 
     def look(self, signs: Signs, now: float) -> Judgement:
         """Take what is known and say what follows. After a ``fault`` there is nothing more to say."""

@@ -54,6 +54,11 @@ class Preroll:
         """Whether something is still to be told."""
         return self._is_behind
 
+    @property
+    def is_pausing(self) -> bool:
+        """Whether the microphone has heard no voice for as long as parts two words."""
+        return self._pauses.silent_periods >= PAUSE_PERIODS
+
     def hold(self, block: bytes) -> None:
         """Take a block that is not sent."""
         self._keep(block)
@@ -124,17 +129,17 @@ class _Pauses:
 
     def __init__(self) -> None:
         self._onset: deque[tuple[int, bytes]] = deque()
-        self._silent_periods = PAUSE_PERIODS  # what comes before the first voice is of no use
+        self.silent_periods = PAUSE_PERIODS  # what comes before the first voice is of no use
 
     def shorten(self, number: int, block: bytes) -> list[tuple[int, bytes]]:
         """Take a block that ends with period ``number``; return what is kept of the sound, numbered, now."""
         if peak(block) > VOICE_PEAK:
-            self._silent_periods = 0
+            self.silent_periods = 0
             kept = [*self._onset, (number, block)]
             self._onset.clear()
             return kept
-        self._silent_periods += len(block) // PERIOD_BYTES
-        if self._silent_periods <= PAUSE_PERIODS:
+        self.silent_periods += len(block) // PERIOD_BYTES
+        if self.silent_periods <= PAUSE_PERIODS:
             return [(number, block)]
         self._onset.append((number, block))
         while number - self._onset[0][0] >= ONSET_PERIODS:

@@ -35,13 +35,15 @@ def cause_of(event: happened.Event) -> str:
             return "sign of life"
         case happened.LinkLapsed():
             return "silence of the server"
+        case happened.LinkStirred():
+            return "something from the server"
         case happened.LinkMended():
             return "way is open again"
         case happened.SoundStarted():
             return "sound"
         case happened.SoundEnded():
             return "end of sound"
-        case happened.MicrophoneCaughtUp():
+        case happened.MicrophoneCaughtUp() | happened.MicrophonePaused():
             return "microphone"
         case happened.EchoMeasured():
             return "echo"

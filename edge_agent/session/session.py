@@ -21,12 +21,13 @@ from edge_agent.core.events import (
     LinkDown,
     LinkLapsed,
     LinkMended,
+    LinkStirred,
     LinkTrusted,
     LinkUp,
     ServerSaid,
 )
 from edge_agent.core.faults import Fault, FaultKind
-from edge_agent.core.lapse import Missed
+from edge_agent.core.lapse import Missed, Passage
 from edge_agent.errors import IllegalTransition, SignalingError
 from edge_agent.protocol.client_events import ClientEvent, RawEvent, SessionUpdate
 from edge_agent.protocol.codec import Malformed, decode_server_event, encode_client_event
@@ -233,7 +234,7 @@ class RealtimeSession:
             transport,
             PathProbe(self._endpoint.base_url),
             self._tell_doubt,
-            self._tell_lapse,
+            self._tell_passage,
             ends_are_known=self._ends_are_known,
         )
         for event in self._early:
@@ -253,8 +254,11 @@ class RealtimeSession:
     def _tell_doubt(self, is_doubted: bool) -> None:
         self._post(LinkDoubted(self._epoch) if is_doubted else LinkTrusted(self._epoch))
 
-    def _tell_lapse(self, missed: Missed | None) -> None:
-        self._post(LinkLapsed(self._epoch) if missed is None else LinkMended(self._epoch, missed))
+    def _tell_passage(self, passage: Passage, missed: Missed | None) -> None:
+        if missed is not None:
+            self._post(LinkMended(self._epoch, missed))
+        else:
+            self._post((LinkLapsed if passage is Passage.LAPSED else LinkStirred)(self._epoch))
 
     async def _set_up(self, transport: Transport, opened: Opened) -> Fault | None:
         """Wait for the greeting, send the settings if they did not go with the call, wait for the consent."""

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable, Coroutine
 
 from edge_agent.core.faults import Fault
-from edge_agent.core.lapse import Missed
+from edge_agent.core.lapse import Missed, Passage
 from edge_agent.core.liveness import Liveness, Signs, Trust
 from edge_agent.core.owed_sound import OwedSound
 from edge_agent.protocol.client_events import (
@@ -39,9 +39,9 @@ LOOK_IN_SILENCE_EVERY_S = 0.1
 class Watch:
     """The watch over one transport.
 
-    ``tell_doubt`` is called with True and False in turns; ``tell_lapse`` in turns with None, when what is
-    said may not arrive any more, and with what was missed, when it may arrive again. All methods are called
-    in the event loop's thread. ``ends_are_known``: see :class:`~edge_agent.core.liveness.Liveness`.
+    ``tell_doubt`` is called with True and False in turns; ``tell_passage`` when it changes whether what is
+    said arrives, with what was missed when it does again. All methods are called in the event loop's thread.
+    ``ends_are_known``: see :class:`~edge_agent.core.liveness.Liveness`.
     """
 
     def __init__(
@@ -49,14 +49,14 @@ class Watch:
         transport: Transport,
         path: PathProbe,
         tell_doubt: Callable[[bool], None],
-        tell_lapse: Callable[[Missed | None], None],
+        tell_passage: Callable[[Passage, Missed | None], None],
         *,
         ends_are_known: bool = False,
     ) -> None:
         self._transport = transport
         self._path = path
         self._tell_doubt = tell_doubt
-        self._tell_lapse = tell_lapse
+        self._tell_passage = tell_passage
         self._ends_are_known = ends_are_known
         self._plays = False
         self._owed = OwedSound()
@@ -87,8 +87,8 @@ class Watch:
         self._ask(self._path.prepare())
         try:
             while True:
-                had_lapsed = liveness.has_lapsed
-                is_soon = had_lapsed or liveness.is_silent
+                passage = liveness.passage
+                is_soon = passage is not Passage.OPEN or liveness.is_silent
                 await asyncio.sleep(LOOK_IN_SILENCE_EVERY_S if is_soon else LOOK_EVERY_S)
                 is_doubted = liveness.trust is Trust.DOUBTED
                 judgement = liveness.look(self._signs(is_doubted), now())
@@ -96,8 +96,8 @@ class Watch:
                     return judgement.fault
                 if is_doubted != (liveness.trust is Trust.DOUBTED):
                     self._tell_doubt(not is_doubted)
-                if judgement.missed is not None or (liveness.has_lapsed and not had_lapsed):
-                    self._tell_lapse(judgement.missed)
+                if passage is not liveness.passage:
+                    self._tell_passage(liveness.passage, judgement.missed)
                 if judgement.check_peer:
                     self._ask(self._transport.check())
                 if judgement.probe_path and (self._probe is None or self._probe.done()):

@@ -8,7 +8,7 @@ from edge_agent.audio.opus import Application, OpusDecoder, OpusSettings
 from edge_agent.audio.uplink import EncodedPacket, Uplink
 from edge_agent.core.commands import Gate
 from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_SAMPLES, SILENCE, MicrophoneForm
-from edge_agent.core.preroll import LISTENED_S
+from edge_agent.core.preroll import LISTENED_S, PAUSE_PERIODS
 from tests.audio.sounds import PEAK, amplitude, blocks_of, tone
 
 
@@ -221,3 +221,44 @@ def test_who_waits_for_a_word_holds_two_seconds_of_what_is_said(
     feed(uplink, SILENCE * 250)
     assert amplitude(decoded(packets), 1000) > 100
     assert amplitude(decoded(packets), 400) < 5
+
+
+def test_a_pause_is_told_to_who_waits_for_one(uplink: Uplink) -> None:
+    paused: list[bool] = []
+    uplink.tell_paused_to(lambda: paused.append(True))
+    uplink.connect(lambda _: None)
+    uplink.set_gate(Gate.OPEN)
+    feed(uplink, SILENCE * 100)
+    assert not paused
+    uplink.await_pause()
+    feed(uplink, SILENCE)
+    assert paused == [True]
+    feed(uplink, SILENCE * 100)
+    assert paused == [True], "once"
+
+
+def test_a_voice_is_waited_for(uplink: Uplink) -> None:
+    paused: list[bool] = []
+    uplink.tell_paused_to(lambda: paused.append(True))
+    uplink.connect(lambda _: None)
+    uplink.set_gate(Gate.OPEN)
+    feed(uplink, tone(400, 0.1))
+    uplink.await_pause()
+    feed(uplink, tone(400, 0.1) + SILENCE * (PAUSE_PERIODS - 2) + tone(400, 0.1))
+    feed(uplink, SILENCE * (PAUSE_PERIODS - 2))
+    assert not paused
+    feed(uplink, SILENCE * 4)
+    assert paused == [True]
+
+
+def test_what_was_held_is_sent_before_a_pause_counts(uplink: Uplink) -> None:
+    told: list[str] = []
+    uplink.tell_paused_to(lambda: told.append("paused"))
+    uplink.tell_caught_up_to(lambda: told.append("caught up"))
+    uplink.connect(lambda _: None)
+    uplink.set_gate(Gate.HOLDING)
+    feed(uplink, tone(400, 1.0))
+    uplink.set_gate(Gate.OPEN, time.monotonic() - 1.0)
+    uplink.await_pause()
+    feed(uplink, SILENCE * 200)
+    assert told == ["caught up", "paused"]

@@ -220,10 +220,18 @@ class AnyLife(RuleBasedStateMachine):
         epoch = self.epoch - back
         self.happen(happened.LinkDoubted(epoch) if is_doubted else happened.LinkTrusted(epoch))
 
-    @rule(is_lapsed=st.booleans(), back=epochs_back)
-    def link_lapses(self, is_lapsed: bool, back: int) -> None:
-        epoch, missed = self.epoch - back, Missed(self.now - 3.0)
+    @rule(is_lapsed=st.booleans(), was_sent=st.booleans(), back=epochs_back)
+    def link_lapses(self, is_lapsed: bool, was_sent: bool, back: int) -> None:
+        epoch, missed = self.epoch - back, Missed(self.now - 3.0, was_sent)
         self.happen(happened.LinkLapsed(epoch) if is_lapsed else happened.LinkMended(epoch, missed))
+
+    @rule(back=epochs_back)
+    def link_stirs(self, back: int) -> None:
+        self.happen(happened.LinkStirred(self.epoch - back))
+
+    @rule()
+    def microphone_pauses(self) -> None:
+        self.happen(happened.MicrophonePaused())
 
     @rule()
     def network_changes(self) -> None:

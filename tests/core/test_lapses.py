@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from edge_agent.core import events as happened
-from edge_agent.core.commands import Gate, SetUplink
+from edge_agent.core.commands import AwaitPause, Gate, SetUplink
 from edge_agent.core.faults import FaultKind
-from edge_agent.core.gate import SILENT_S, UNNOTICED_S
+from edge_agent.core.gate import FINISH_LIMIT_S, SILENT_S, UNNOTICED_S
 from edge_agent.core.lapse import Missed
 from edge_agent.core.settings import Duplex
 from edge_agent.protocol import client_events as ask
@@ -25,7 +25,16 @@ from tests.core.scenes import (
 
 
 def lapsed(scene: Scene) -> Scene:
+    """The way lapses, and nobody speaks."""
+    return paused(lapsed_in_a_word(scene))
+
+
+def lapsed_in_a_word(scene: Scene) -> Scene:
     return scene.event(happened.LinkLapsed(scene.epoch))
+
+
+def paused(scene: Scene) -> Scene:
+    return scene.event(happened.MicrophonePaused())
 
 
 def mended(scene: Scene, since: float, *, was_sent: bool = True) -> Scene:
@@ -130,3 +139,65 @@ def test_talk_is_handed_over_when_the_server_has_got_all_of_it() -> None:
     mended(scene, 100.5)
     scene.until(108.0).caught_up().until(109.0)
     assert any(isinstance(event, ask.InputAudioBufferCommit) for event in scene.take_sent())
+
+
+# -- somebody is in the middle of a word when the way lapses -------------------------------------------
+
+
+def test_a_word_is_sent_to_its_end() -> None:
+    scene = lapsed_in_a_word(connected().until(110.0))
+    assert any(isinstance(command, AwaitPause) for command in scene.take())
+    assert scene.until(111.0).gate is Gate.OPEN
+    assert paused(scene).gate is Gate.HOLDING
+
+
+def test_a_word_that_was_only_late_is_not_told_again() -> None:
+    scene = lapsed_in_a_word(connected().until(110.0)).until(111.5)
+    scene.take()
+    mended(scene, 110.0, was_sent=False)
+    assert scene.gate is Gate.OPEN
+    assert not scene.take(), "nothing was held"
+
+
+def test_of_what_was_only_late_nothing_but_what_was_held_is_told() -> None:
+    scene = paused(lapsed_in_a_word(connected().until(110.0)).until(111.2)).until(113.0)
+    mended(scene, 110.0, was_sent=False)
+    assert told_since(scene) == 111.2
+
+
+def test_a_word_that_was_lost_is_told_from_its_beginning() -> None:
+    scene = connected().until(106.0).hear(speech_started())
+    scene = paused(lapsed_in_a_word(scene.until(109.5)).until(110.5)).until(112.0)
+    mended(scene, 107.2)
+    assert told_since(scene) == 106.0 - UNNOTICED_S
+
+
+def test_a_word_that_is_still_being_sent_when_its_loss_is_known_is_told_from_its_beginning() -> None:
+    scene = lapsed_in_a_word(connected().until(110.0)).until(111.0)
+    mended(scene, 107.4)
+    assert told_since(scene) == 107.4 - UNNOTICED_S
+
+
+def test_a_word_is_held_when_something_comes_again() -> None:
+    scene = lapsed_in_a_word(connected().until(110.0)).until(111.0)
+    assert scene.event(happened.LinkStirred(scene.epoch - 1)).gate is Gate.OPEN
+    assert scene.event(happened.LinkStirred(scene.epoch)).gate is Gate.HOLDING
+
+
+def test_a_voice_that_does_not_pause_is_held_after_a_while() -> None:
+    scene = lapsed_in_a_word(connected().until(110.0))
+    assert scene.until(110.0 + FINISH_LIMIT_S - 0.1).gate is Gate.OPEN
+    assert scene.until(110.0 + FINISH_LIMIT_S).gate is Gate.HOLDING
+
+
+def test_a_pause_that_nobody_waits_for_is_none() -> None:
+    assert paused(connected()).gate is Gate.OPEN
+    scene = mended(lapsed(connected().until(110.0)).until(112.0), 110.0, was_sent=False)
+    assert paused(scene).gate is Gate.OPEN
+
+
+def test_another_session_is_told_the_word_that_was_being_sent() -> None:
+    scene = lapsed_in_a_word(connected().until(110.0)).until(111.0).down(FaultKind.PEER_DEAD)
+    assert scene.gate is Gate.HOLDING
+    scene.until(scene.now + 1.0).up("sess_2")
+    assert told_since(scene) == 100.0

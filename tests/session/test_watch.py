@@ -13,6 +13,7 @@ from edge_agent.core.events import (
     LinkDown,
     LinkLapsed,
     LinkMended,
+    LinkStirred,
     LinkTrusted,
     LinkUp,
     ServerSaid,
@@ -68,7 +69,8 @@ async def test_peer_that_comes_back_is_trusted_again(server: PeerServer, quick: 
     await eventually(lambda: LinkTrusted(bench.epoch) in bench.events)
     await eventually(lambda: LinkMended in kinds(bench))
     await bench.session.hang_up()
-    assert kinds(bench) == [LinkUp, LinkLapsed, LinkDoubted, LinkTrusted, LinkMended]
+    told = [kind for kind in kinds(bench) if kind is not LinkStirred]  # a report may be there at once
+    assert told == [LinkUp, LinkLapsed, LinkDoubted, LinkTrusted, LinkMended]
 
 
 async def test_announced_sound_that_stops_ends_the_session(server: PeerServer, quick: None) -> None:
