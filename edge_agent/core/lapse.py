@@ -74,7 +74,6 @@ class Lapse:
         self.passage = Passage.OPEN
         self._loses = loses
         self._sent_before = 0
-        self._newest_before = -1
         self._missed_before = 0
         self._heard_before = 0.0
         self._lapsed_at = 0.0
@@ -94,7 +93,7 @@ class Lapse:
             case Passage.OPEN if now - heard_at < FRESH_S:
                 self._sent_before = sent
                 if reception is not None:
-                    self._newest_before, self._missed_before = reception.newest, reception.missed
+                    self._missed_before = reception.missed
             case Passage.LAPSED if not is_silent:
                 self._back_at, self._sent_when_back = now, sent
                 self._set_passage(Passage.ASKED)
@@ -117,8 +116,8 @@ class Lapse:
         if not self._loses:
             return False
         is_late = now - self._back_at >= REPORT_LIMIT_S
-        if reception is None or reception.newest == self._newest_before:
-            return True if is_late else None
+        if reception is None or reception.newest <= self._sent_before:
+            return True if is_late else None  # it has seen nothing of what was sent into the silence
         if reception.missed - self._missed_before >= LEAST_LOST_SHARE * max(1, sent - self._sent_before):
             return True
         # A report that was made before anything of ours came again knows nothing of what is missing.

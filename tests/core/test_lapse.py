@@ -115,6 +115,15 @@ def test_a_report_from_before_the_way_opened_proves_nothing() -> None:
     assert road.missed == [Missed(110.5)]
 
 
+def test_a_report_that_has_seen_nothing_of_it_is_no_report() -> None:
+    road = Road(reports=False)
+    road.live(10.0)
+    road.live(4.0, is_open=False)
+    road._reception = Reception(100, 0)
+    road.live(REPORT_LIMIT_S + LOOK_S)
+    assert road.missed == [Missed(110.0)]
+
+
 def test_a_connection_that_sends_it_again_loses_nothing() -> None:
     road = Road(reports=False, loses=False)
     road.live(10.0)
