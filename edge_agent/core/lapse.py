@@ -33,7 +33,7 @@ class Reception:
     """What the other side has said of our sound: RFC 3550 section 6.4.1.
 
     ``newest``: how many packets had been sent when the newest that it has seen was. ``missed``: how many it
-    has not got since the beginning.
+    has not got since the first that it got (appendix A.3): of a way that dies before it says nothing.
     """
 
     newest: int
