@@ -17,6 +17,7 @@ from typing import Any
 from tests.processes import Daemon, running_daemon
 from tests.speech import spoken
 from tests.system.local_server import LocalServer, local_server
+from tests.system.loudspeaker import AnswerGap, Loudspeaker, gaps
 
 SESSION_S = 10
 RENEWED_AFTER_PERCENT = 30
@@ -64,6 +65,10 @@ class Findings:
     loudspeaker_s: float = 0.0
     elapsed_s: float = 0.0
     notices: list[str] = field(default_factory=list)
+    gaps: list[AnswerGap] = field(default_factory=list)
+    late_s: float = 0.0
+    """By how much the loudspeaker was ever late at a hand-over."""
+    late_at_end_s: float = 0.0
 
     @property
     def renewals(self) -> int:
@@ -74,6 +79,10 @@ class Findings:
     def losses(self) -> list[str]:
         """Ends of sessions that were not followed in time."""
         return [text for text in self.notices if "ended" in text]
+
+    def gaps_s(self, *, by_hand_over: bool) -> list[float]:
+        """The longest gap of each answer directly before or after a hand-over, or of every other one."""
+        return [gap.longest_s for gap in self.gaps if gap.is_by_hand_over is by_hand_over]
 
     @property
     def overlaps_s(self) -> list[float]:
@@ -119,16 +128,22 @@ def converse(goes_on: Callable[[Findings], bool], bench: Bench = EMBEDDED) -> Fi
         with running_daemon(config) as daemon:
             daemon.seen.wait_for_state("ready")
             began = time.monotonic()
+            loudspeaker, begins = Loudspeaker(daemon), []
             chance = random.Random(1)
             while goes_on(found):
+                begins.append(loudspeaker.place)
                 question = MEMORY if len(found.asked) % 3 == 2 else chance.choice(QUESTIONS)
                 _one_turn(daemon, question, found)
                 _count_calls(server, found)
                 time.sleep(chance.uniform(*PAUSES_S))  # a person who thinks
             found.elapsed_s = time.monotonic() - began
             _count_calls(server, found)
+            loudspeaker.close()
             daemon.close()
             _conclude(daemon, found)
+            found.late_s, found.late_at_end_s = loudspeaker.lateness_s()
+            hand_overs = [place for _, place in loudspeaker.hand_overs]
+            found.gaps = gaps(daemon, found.answers, [*begins, loudspeaker.place], hand_overs)
     return found
 
 

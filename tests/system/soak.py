@@ -1,7 +1,8 @@
 """Half an hour over sessions of ten seconds, by hand: ``python -m tests.system.soak --minutes 30``.
 
 ``--server foreign`` talks with speech-to-speech, whose sessions end when we say so. Prints what was found,
-and exits with 1 if a turn was lost, doubled, unanswered or forgotten.
+and exits with 1 if a turn was lost, doubled, unanswered or forgotten, or if more than a packet of sound was
+missing in an answer by a hand-over.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ BENCHES = {"embedded": EMBEDDED, "foreign": RENEWED}
 
 LIMIT_S = 3.0
 """So long two sessions may be open beside each other: each costs."""
+
+
+GAP_LIMIT_S = 0.020
+"""One packet may be missing of the sound at a hand-over."""
 
 
 def main() -> int:
@@ -38,7 +43,8 @@ def main() -> int:
 
     found = converse(goes_on, BENCHES[wished.server])
     _tell(found)
-    return 1 if found.unanswered or found.mistaken or found.forgotten else 0
+    has_gap = max([found.late_at_end_s, *found.gaps_s(by_hand_over=True)]) > GAP_LIMIT_S
+    return 1 if found.unanswered or found.mistaken or found.forgotten or has_gap else 0
 
 
 def _say(line: str) -> None:
@@ -61,9 +67,28 @@ def _tell(found: Findings) -> None:
     ]
     _say(f"over {LIMIT_S:g} s: {late_s}")
     _say(f"loudspeaker: {found.loudspeaker_s:.2f} s of sound in {found.elapsed_s:.2f} s")
+    _tell_gaps(found)
     for text in found.notices:
         if "conceal" in text or "packets" in text:
             _say(f"  {text}")
+
+
+def _tell_gaps(found: Findings) -> None:
+    _say(
+        f"loudspeaker behind its pace: at hand-overs by {1000 * found.late_s:.1f} ms at worst, "
+        f"at the end by {1000 * found.late_at_end_s:.1f} ms"
+    )
+    for name, by_hand_over in (("by a hand-over", True), ("others", False)):
+        gaps_s = found.gaps_s(by_hand_over=by_hand_over) or [0.0]
+        over = sum(gap_s > GAP_LIMIT_S for gap_s in gaps_s)
+        _say(
+            f"longest gap in answers {name}: median {1000 * statistics.median(gaps_s):.1f} ms, worst "
+            f"{1000 * max(gaps_s):.1f} ms, over {1000 * GAP_LIMIT_S:g} ms {over} of "
+            f"{len(found.gaps_s(by_hand_over=by_hand_over))}"
+        )
+    for gap in found.gaps:
+        if gap.longest_s > GAP_LIMIT_S:
+            _say(f"  {1000 * gap.longest_s:.1f} ms: {gap}")
 
 
 if __name__ == "__main__":
