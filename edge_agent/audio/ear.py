@@ -97,6 +97,8 @@ class Ear:
     def hear(self, block: bytes) -> None:
         """Take one block of the microphone."""
         match self._listening:
+            case Listening.NOTHING if self._is_paused:
+                pass
             case Listening.NOTHING:
                 self.pause()
             case Listening.VOICE:

@@ -23,6 +23,7 @@ from typing import Any
 
 import aiortc
 import aiortc.clock
+import aiortc.rtcdtlstransport
 import aiortc.rtp
 import pylibsrtp
 
@@ -52,8 +53,11 @@ _BYTES = "_RTCRtpSender__octet_count"
 _HANDLE_RTCP = "_handle_rtcp_packet"
 
 # of aiortc.RTCDtlsTransport, and of aioice.Connection.
+_STATE = "_state"  # the public one is made of text, for each packet
 _SRTP = "_tx_srtp"
 _PAIRS = "_nominated"
+
+_CONNECTED = getattr(getattr(aiortc.rtcdtlstransport, "State", None), "CONNECTED", None)
 
 
 class DirectSender:
@@ -119,7 +123,7 @@ class DirectSender:
 
     def _send(self, packet: EncodedPacket) -> bool:
         pair = self._pairs.get(COMPONENT)
-        if pair is None or self._transport.state != "connected":
+        if pair is None or getattr(self._transport, _STATE) is not _CONNECTED:
             return False
         timestamp = (self._first_timestamp + packet.timestamp_samples) % 2**32
         try:
@@ -186,6 +190,8 @@ def _is_known(transceiver: aiortc.RTCRtpTransceiver) -> bool:
     if not (inspect.iscoroutinefunction(handle) and list(inspect.signature(handle).parameters) == ["packet"]):
         return False
     if not wanted <= vars(sender).keys() or not getattr(transceiver, "_codecs", None):
+        return False
+    if _CONNECTED is None or type(getattr(transport, _STATE, None)) is not type(_CONNECTED):
         return False
     pairs = getattr(getattr(transport.transport, "_connection", None), _PAIRS, None)
     srtp = getattr(transport, _SRTP, None)
