@@ -105,7 +105,8 @@ class MicrophoneGate:
         if isinstance(event, said.InputAudioBufferSpeechStarted):
             self._utterance_since = now - UNNOTICED_S
         elif isinstance(event, said.InputAudioBufferSpeechStopped | said.InputAudioBufferCommitted):
-            self._utterance_since = None
+            # To a server that hears nothing any more, who was cut off has stopped.
+            self._utterance_since = self._utterance_since if self.is_lapsed else None
 
     def lapse(self, turn: Turn, now: float) -> list[Command]:
         """What is said may not arrive from now on: hold it, from the next pause on. It is ``turn``'s turn."""

@@ -73,6 +73,13 @@ def test_an_utterance_that_the_lapse_broke_is_told_from_its_beginning() -> None:
     assert told_since(scene) == 106.0 - UNNOTICED_S
 
 
+def test_an_utterance_that_the_lapse_ended_is_told_from_its_beginning() -> None:
+    scene = connected().until(106.0).hear(speech_started())
+    lapsed(scene.until(109.5)).until(112.0).hear(speech_stopped(), committed())
+    mended(scene, 107.2)
+    assert told_since(scene) == 106.0 - UNNOTICED_S
+
+
 def test_what_was_heard_to_its_end_is_not_told_again() -> None:
     scene = connected().until(106.0).hear(speech_started(), speech_stopped(), committed())
     mended(lapsed(scene.until(109.5)).until(112.0), 107.2)
