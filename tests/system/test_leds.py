@@ -185,7 +185,7 @@ async def test_a_conversation_with_a_barge_in(device: Device) -> None:
         async with device.alive(server):
             await device.is_in("ready")
             steady = PATTERNS[AgentState.READY].color
-            assert device.pins.colors()[-1] == steady
+            await eventually(lambda: device.pins.colors()[-1] == steady, "the light of ready")
             assert (device.pins.level(PWM), device.pins.level(LED)) == (max(steady), 1.0)
             await device.say("what can you do")
             await device.is_in("speaking")
