@@ -18,7 +18,7 @@ TIMESTAMP_LIMIT_S = 0.5
 PACE_CHECK_S = 5.0
 FASTEST_PACE = 2.0
 """A card that moves PACE_CHECK_S of sound this many times faster than real time has no clock (ALSA's null, a
-a broken driver): without this check it would take a whole processor."""
+broken driver): without this check it would take a whole processor."""
 
 
 class CardClock:

@@ -67,7 +67,7 @@ class Funds(enum.Enum):
 
 
 class Facts(NamedTuple):
-    """Everything that the state depends on; each fact has one owner elsewhere. Asked some times an event."""
+    """Everything that the state depends on; each fact has one owner elsewhere."""
 
     link: LinkPhase
     turn: Turn
