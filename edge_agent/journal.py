@@ -183,7 +183,8 @@ def _native_sendv() -> Callable[..., object] | None:
         journal = importlib.import_module("systemd.journal")
     except ImportError:
         return None
-    return journal.sendv  # type: ignore[no-any-return]  # systemd-python has no types
+    sendv: Callable[..., object] = journal.sendv
+    return sendv
 
 
 class PrefixFormatter(logging.Formatter):

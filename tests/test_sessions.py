@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from edge_agent.core.events import Event, LinkUp
 from edge_agent.core.ways import FIRST_WAY, Way
@@ -31,7 +32,7 @@ async def test_a_session_that_says_goodbye_for_long_takes_nothing_from_the_next(
         sessions = Sessions(make, tasks)
         for epoch in (1, 2):
             sessions.open(epoch, FIRST_WAY)
-            await eventually(lambda epoch=epoch: is_up(epoch))  # type: ignore[misc]  # its type is plain
+            await eventually(partial(is_up, epoch))
         sessions.hand_over(1)
         sessions.close(1)
         assert road.deliver is None

@@ -10,6 +10,7 @@ import logging
 import os
 import struct
 import wave
+from contextlib import ExitStack
 from pathlib import Path
 
 from edge_agent.audio.interrupt import Interrupt
@@ -166,12 +167,19 @@ class WavOutput:
 
 
 def _open_for_reading(path: Path) -> wave.Wave_read:
-    try:
-        file = wave.open(str(path), "rb")  # noqa: SIM115 - the input owns it until close()
-    except OSError as error:
-        raise AudioDeviceError(f"{path}: can't be read: {error.strerror}; expected a WAV file") from error
-    except (wave.Error, EOFError) as error:
-        raise AudioDeviceError(f"{path}: {_EXPECTED}; {error or 'it ends early'}") from error
+    with ExitStack() as unsuitable:
+        try:
+            file = unsuitable.enter_context(wave.open(str(path), "rb"))
+        except OSError as error:
+            raise AudioDeviceError(f"{path}: can't be read: {error.strerror}; expected a WAV file") from error
+        except (wave.Error, EOFError) as error:
+            raise AudioDeviceError(f"{path}: {_EXPECTED}; {error or 'it ends early'}") from error
+        _check(file, path)
+        unsuitable.pop_all()
+    return file
+
+
+def _check(file: wave.Wave_read, path: Path) -> None:
     got = f"{file.getsampwidth() * 8} bit, {file.getnchannels()} channels, {file.getframerate()} Hz"
     is_suitable = (
         file.getsampwidth() == SAMPLE_BYTES
@@ -179,10 +187,8 @@ def _open_for_reading(path: Path) -> wave.Wave_read:
         and LOWEST_RATE_HZ <= file.getframerate() <= HIGHEST_RATE_HZ
     )
     if not is_suitable:
-        file.close()
         convert = "ffmpeg -i OLD.wav -ac 1 -ar 48000 -c:a pcm_s16le NEW.wav"
         raise AudioDeviceError(f"{path}: {_EXPECTED}, got {got}; convert it: {convert}")
-    return file
 
 
 _EXPECTED = "expected a WAV file with PCM, 16 bit, mono or stereo, 8 to 48 kHz"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -84,7 +85,7 @@ class Interview:
             done = len(self.record.turns)
             await asyncio.sleep(BREATH_S)
             await say(pcm, pipe)
-            if not await self._until(lambda: self._is_over(done), ANSWER_LIMIT_S):  # noqa: B023 - awaited here
+            if not await self._until(partial(self._is_over, done), ANSWER_LIMIT_S):
                 self.record.give_up()
                 raise DemoError(f'"{question}" was not answered within {ANSWER_LIMIT_S:.0f} s')
         await self._until(self._is_written_down, TRANSCRIPT_LIMIT_S)
@@ -95,7 +96,7 @@ class Interview:
         while len(self.record.turns) < turns:
             done = len(self.record.turns)
             left_s = over_at - asyncio.get_running_loop().time()
-            if not await self._until(lambda: self._is_over(done), left_s):  # noqa: B023 - awaited here
+            if not await self._until(partial(self._is_over, done), left_s):
                 break
         await self._until(self._is_written_down, TRANSCRIPT_LIMIT_S)
 
@@ -104,7 +105,7 @@ class Interview:
         self._view.say(f'Say something, for example: "{QUESTIONS[0]}". Ctrl-C ends it.')
         while len(self.record.turns) < turns:
             done = len(self.record.turns)
-            if not await self._until(lambda: self._is_over(done), PERSON_LIMIT_S):  # noqa: B023 - awaited here
+            if not await self._until(partial(self._is_over, done), PERSON_LIMIT_S):
                 raise DemoError(f"nothing was said and answered for {PERSON_LIMIT_S:.0f} s")
         await self._until(self._is_written_down, TRANSCRIPT_LIMIT_S)
 

@@ -7,6 +7,7 @@ import hmac
 import secrets
 import time
 from collections import Counter, deque
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from edge_agent.protocol.dialect import Dialect
@@ -124,12 +125,11 @@ class Exchange:
         """
         call = self.open_call(session, secret, dialect)
         carrier = PeerCarrier(call, self._staff.voice.silence, ice_addresses(self._settings.host))
-        try:
+        async with AsyncExitStack() as unanswered:
+            unanswered.push_async_callback(call.close, "not answered")
             call.carry(carrier)
             answer = await carrier.answer(offer, is_dead=self.stage.take(DeadAnswer) is not None)
-        except BaseException:
-            await call.close("not answered")
-            raise
+            unanswered.pop_all()
         self.records.counters["calls"] += 1
         return call.call_id, answer
 

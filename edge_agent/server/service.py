@@ -41,11 +41,9 @@ class LocalServer:
         settings = self._settings
         settings.check()
         scenario = load_scenario(settings.scenario) if settings.scenario else Scenario()
-        try:
-            self.url = await self._start(settings, scenario)
-        except BaseException:
-            await self._open.aclose()
-            raise
+        async with AsyncExitStack() as opened:
+            self.url = await self._start(settings, scenario, opened)
+            self._open = opened.pop_all()
         return self
 
     async def __aexit__(
@@ -54,19 +52,19 @@ class LocalServer:
         """End all calls and let go of everything."""
         await self._open.aclose()
 
-    async def _start(self, settings: ServerSettings, scenario: Scenario) -> str:
+    async def _start(self, settings: ServerSettings, scenario: Scenario, opened: AsyncExitStack) -> str:
         voice = Voice()
         recognizer = self._recognizer
         if recognizer is None:
             recognizer = Recognizer()
-        self._open.push_async_callback(recognizer.close)
+        opened.push_async_callback(recognizer.close)
         await recognizer.start()
         exchange = Exchange(settings, Staff(recognizer, voice, Stage(scenario)))
         app = make_app(exchange, settings.dialect)
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=SHUTDOWN_S, access_log=None)
         await runner.setup()
-        self._open.push_async_callback(runner.cleanup)
-        self._open.push_async_callback(exchange.close)
+        opened.push_async_callback(runner.cleanup)
+        opened.push_async_callback(exchange.close)
         return await _listen(runner, settings)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Sequence
+from contextlib import ExitStack
 from ipaddress import ip_address
 from itertools import zip_longest
 from typing import NamedTuple
@@ -129,13 +130,11 @@ async def _winner(
 
 
 async def _attempt(address: Address) -> socket.socket:
-    connection = socket.socket(address.family, socket.SOCK_STREAM)
-    try:
+    with ExitStack() as unconnected:
+        connection = unconnected.enter_context(socket.socket(address.family, socket.SOCK_STREAM))
         connection.setblocking(False)
         await asyncio.get_running_loop().sock_connect(connection, address.sockaddr)
-    except BaseException:
-        connection.close()
-        raise
+        unconnected.pop_all()
     return connection
 
 

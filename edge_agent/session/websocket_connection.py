@@ -11,6 +11,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -72,12 +73,11 @@ class WebSocketConnection:
         host, port, is_tls = _taken_apart(url)
         context = await in_daemon_thread("trust-store", new_tls_context) if is_tls else None
         wire = await tcp_connection.connect(host, port)
-        try:
+        with ExitStack() as unused:
+            unused.enter_context(wire)
             wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_LIMIT_BYTES)
             connection = await _shake_hands(url, headers, wire, context)
-        except BaseException:
-            wire.close()
-            raise
+            unused.pop_all()
         return cls(connection)
 
     @property

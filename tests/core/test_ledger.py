@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.core.ledger import KEPT, LONGEST_TEXT, LedgerBroken
+from edge_agent.core.ledger import KEPT, LONGEST_TEXT, Ledger, LedgerBroken
 from edge_agent.core.periods import SETTLE_S, Period
 from edge_agent.core.tally import Tally
 from tests.core.books import HOUR_S, NOON_S, ledger
@@ -17,8 +17,8 @@ from tests.core.books import HOUR_S, NOON_S, ledger
 DAY_S = 24 * HOUR_S
 
 
-def spent(of: object, *periods: Period) -> list[int]:
-    return [of.spent_micros(period) for period in periods or Period]  # type: ignore[attr-defined]
+def spent(of: Ledger, *periods: Period) -> list[int]:
+    return [of.spent_micros(period) for period in periods or Period]
 
 
 def test_what_is_booked_counts_in_the_hour_the_day_and_the_month() -> None:

@@ -17,8 +17,8 @@ import itertools
 import os
 import shutil
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -57,22 +57,13 @@ class Wires:
 
     def call(self, who: str, function: Callable[[], T]) -> T:
         """Return what ``function`` returns when it is called in there, by a thread of its own."""
-        results: list[T] = []
-        failures: list[BaseException] = []
 
-        def work() -> None:
-            try:
-                _enter(NAMESPACES / self.namespace(who))
-                results.append(function())
-            except BaseException as error:
-                failures.append(error)
+        def work() -> T:
+            _enter(NAMESPACES / self.namespace(who))
+            return function()
 
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
-        if failures:
-            raise failures[0]
-        return results[0]
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            return thread.submit(work).result()
 
     # -- what goes wrong -----------------------------------------------------------------------------
 

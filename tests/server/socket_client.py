@@ -7,6 +7,7 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import aiohttp
@@ -47,11 +48,10 @@ class SocketClient:
         self._seen = 0
 
     async def __aenter__(self) -> SocketClient:
-        try:
+        async with AsyncExitStack() as unconnected:
+            await unconnected.enter_async_context(self._http)
             self._socket = await self._http.ws_connect(self._url, headers=self._headers)
-        except BaseException:
-            await self._http.close()
-            raise
+            unconnected.pop_all()
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._speak())]
         return self
 
@@ -74,6 +74,11 @@ class SocketClient:
     def say(self, text: str) -> None:
         """Say ``text`` at the pace of real time; otherwise there is silence."""
         self._spoken += wire_sound(text)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything is said."""
+        return not self._spoken
 
     async def wait(self, kind: str, matches: Callable[[Event], bool] = lambda _: True) -> Event:
         """Return the next event of that type after those that were waited for, and pass over the others."""

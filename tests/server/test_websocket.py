@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from edge_agent.protocol.dialect import Dialect
-from tests.server.client import DEADLINE_S, speech
+from tests.server.client import DEADLINE_S, speech, until
 from tests.server.conftest import serving
 from tests.server.socket_client import SocketClient
 from tests.server.test_http import play, state
@@ -77,7 +77,7 @@ async def test_push_to_talk() -> None:
         await client.send("input_audio_buffer.clear")
         await client.wait("input_audio_buffer.cleared")
         client.say("anything at all")
-        await asyncio.sleep(0.3)
+        await until(lambda: client.is_done, "the utterance")
         await client.send("input_audio_buffer.commit")
         await client.wait("input_audio_buffer.committed")
         await client.send("response.create")

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from edge_agent.session.http_request import HEAD_LIMIT_BYTES, Fields, NotHttp, NotSendable, Request, exchange
 from edge_agent.session.tcp_connection import NotConnected
 from tests.certificates import self_signed
-from tests.session.peer_server import PATIENCE_S
+from tests.session.peer_server import PATIENCE_S, eventually
 
 EMPTY = b"HTTP/1.1 204 No Content\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -267,8 +267,7 @@ async def test_an_answer_that_ends_in_the_middle_is_a_cut_connection(says: bytes
 async def test_cancelling_closes_the_connection(says: bytes) -> None:
     async with raw_server(says, stays=True) as server:
         asking = asyncio.create_task(ask(server.url))
-        while not server.heard:  # noqa: ASYNC110 - the request is under way
-            await asyncio.sleep(0.005)
+        await eventually(lambda: server.heard, "the request is under way")
         asking.cancel()
         await server.is_left.wait()
         with pytest.raises(asyncio.CancelledError):

@@ -8,6 +8,7 @@ import math
 import socket
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import aiortc.rtp
@@ -158,11 +159,14 @@ async def test_only_the_first_packet_of_a_source_waits_in_a_queue(
         queued.append(item[0])
         put(item)
 
+    def have_come(packets: int) -> bool:
+        return len(bench.sound.packets) == packets
+
     monkeypatch.setattr(queue, "put_nowait", note)
     for number in range(20):
         await wire.send(number)
         await wire.send(number, ssrc=7)
-        await eventually(lambda: len(bench.sound.packets) == 2 * number + 2)  # noqa: B023 - awaited here
+        await eventually(partial(have_come, 2 * number + 2))
     monkeypatch.undo()
     await bench.session.hang_up()
     assert len([datagram for datagram in queued if datagram[1] & 127 == OPUS]) == 2

@@ -30,7 +30,7 @@ from edge_agent.session.websocket import WebSocketTransport
 from tests.certificates import FILE, self_signed
 from tests.session.bench import KEY, QUICK, FakeSound, Packet
 from tests.session.peer_server import Json, eventually
-from tests.session.socket_server import SocketServer
+from tests.session.socket_server import Answer, SocketServer
 
 OPENAI = PROFILES["openai"]
 TONE_24K = b"\x00\x30" * 12 + b"\x00\xd0" * 12
@@ -233,7 +233,7 @@ async def test_without_the_sound_nothing_is_sent_or_played(server: SocketServer,
 # -- how it fails --------------------------------------------------------------------------------------
 
 
-def answer(status: int, **headers: str) -> Callable[[web.Request], object]:
+def answer(status: int, **headers: str) -> Answer:
     async def refuse(_: web.Request) -> web.StreamResponse:
         error = {"error": {"message": f"no, {KEY}", "code": "a_code", "type": "a_type"}}
         return web.json_response(
@@ -245,7 +245,7 @@ def answer(status: int, **headers: str) -> Callable[[web.Request], object]:
 
 @pytest.mark.parametrize("status", [401, 404, 429, 500, 200])
 async def test_a_refused_handshake_is_the_fault_that_http_has(server: SocketServer, status: int) -> None:
-    server.answer = answer(status, Retry_After="7")  # type: ignore[assignment]
+    server.answer = answer(status, Retry_After="7")
     fault = await Bench(server.url).fault()
     assert (fault.kind, fault.http_status) == (FaultKind.HTTP_STATUS, status)
     assert (fault.code, fault.error_type, fault.retry_after_s) == ("a_code", "a_type", 7.0)
@@ -254,7 +254,7 @@ async def test_a_refused_handshake_is_the_fault_that_http_has(server: SocketServ
 
 async def test_a_redirect_is_never_followed(server: SocketServer) -> None:
     async with SocketServer() as other:
-        server.answer = answer(307, Location=other.url + "/v1/realtime")  # type: ignore[assignment]
+        server.answer = answer(307, Location=other.url + "/v1/realtime")
         fault = await Bench(server.url).fault()
         assert fault.http_status == 307
         assert "never followed" in fault.message
