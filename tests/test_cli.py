@@ -328,6 +328,8 @@ def test_ctrl_c_is_told_by_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr("edge_agent.devices.list_devices", interrupted)
     assert cli.main(["devices"]) == cli.INTERRUPTED
+    monkeypatch.setattr("edge_agent.cli.build_parser", interrupted)
+    assert cli.main(["devices"]) == cli.INTERRUPTED, "so early that no command is known yet"
 
 
 def test_demo_hands_its_arguments_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -25,9 +25,9 @@ DESCRIPTION = "Turns a Raspberry Pi into a voice agent: one lasting WebRTC sessi
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Raises SystemExit for ``--help`` and wrong arguments only."""
-    parsed = build_parser().parse_args(arguments)
-    command: Command = parsed.command
     try:
+        parsed = build_parser().parse_args(arguments)
+        command: Command = parsed.command
         exit_code = command(parsed)
         sys.stdout.flush()  # here, so that a reader who has gone is noticed here
         return int(exit_code)
