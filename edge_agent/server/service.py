@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import os
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -75,10 +74,11 @@ async def _listen(runner: web.AppRunner, settings: ServerSettings) -> str:
     try:
         await web.TCPSite(runner, host, settings.port).start()
     except OSError as error:
-        # asyncio's own text repeats the address; the name of a host that is not found has no number in errno.
-        reason = os.strerror(error.errno) if error.errno in errno.errorcode else str(error)
-        advice = "; stop what has it, or choose another: --port" if error.errno == errno.EADDRINUSE else ""
-        raise CannotServe(f"can't listen on {host} port {settings.port}: {reason}{advice}") from error
+        if error.errno == errno.EADDRINUSE:
+            reason = "another program listens there; stop it, or choose another: --port"
+        else:
+            reason = error.strerror or str(error)
+        raise CannotServe(f"can't listen on {host} port {settings.port}: {reason}") from error
     port = runner.addresses[0][1]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
