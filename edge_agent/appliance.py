@@ -17,16 +17,8 @@ from edge_agent.accounts import Accounts
 from edge_agent.audio.earcons import sound_of
 from edge_agent.audio.playback import ON_ITS_WAY_S
 from edge_agent.bookkeeper import Bookkeeper, tell_time
-from edge_agent.control import (
-    ControlSocket,
-    Mute,
-    Press,
-    Release,
-    Request,
-    SendRaw,
-    ShowStatistics,
-    Volume,
-)
+from edge_agent.control.listener import ControlSocket
+from edge_agent.control.messages import Mute, Press, Release, Request, SendRaw, ShowStatistics, Volume
 from edge_agent.core.agent import Agent
 from edge_agent.core.commands import (
     AwaitPause,

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from edge_agent import journal
 from edge_agent.audio.level import FLOOR_DBFS
-from edge_agent.control import (
-    ControlSocket,
+from edge_agent.control.listener import ControlSocket
+from edge_agent.control.messages import (
     LedShown,
     Level,
     NoticeTold,

@@ -32,7 +32,7 @@ from edge_agent.audio.volume import Volume
 from edge_agent.audio.wake_word import WakeWord, WakeWordSettings
 from edge_agent.config import schema
 from edge_agent.config.spending import costs_of, limits_of
-from edge_agent.control import ControlSettings
+from edge_agent.control.listener import ControlSettings
 from edge_agent.core.ducking import Ducker
 from edge_agent.core.events import Event
 from edge_agent.core.pcm import MicrophoneForm

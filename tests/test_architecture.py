@@ -102,7 +102,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
         "config/",
         "session/",
         "server/",
-        "control.py",
+        "control/",
         "servers.py",
         "endpoint_memory.py",
     ),

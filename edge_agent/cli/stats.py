@@ -32,7 +32,7 @@ def _stats(arguments: argparse.Namespace) -> int:
     import asyncio
 
     from edge_agent.config.loader import load_config
-    from edge_agent.control import ask_for_statistics
+    from edge_agent.control.client import ask_for_statistics
     from edge_agent.core.statistics import as_text
 
     path = load_config(arguments.config).control.socket

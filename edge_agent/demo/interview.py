@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edge_agent.control import ControlClient, SendRaw
+from edge_agent.control.client import ControlClient
+from edge_agent.control.messages import SendRaw
 from edge_agent.demo.errors import DemoError
 from edge_agent.demo.mouth import QUESTIONS, say
 from edge_agent.demo.record import Record

@@ -11,7 +11,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from edge_agent.control import Message, NoticeTold
+from edge_agent.control.messages import Message, NoticeTold
 from edge_agent.core.indicator import PATTERNS, Color, color_at
 from edge_agent.demo.record import LEVEL_FLOOR_DBFS, Record
 from edge_agent.demo.view import LOUD_SEVERITIES

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from edge_agent.control import (
+from edge_agent.control.messages import (
     Hello,
     LedShown,
     Level,

@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any, TextIO
 
 from edge_agent.audio.cards import list_cards
-from edge_agent.control import ControlClient
+from edge_agent.control.client import ControlClient
 from edge_agent.demo.children import Child, running, wait_for_address, write_config
 from edge_agent.demo.errors import DemoError
 from edge_agent.demo.interview import Interview, unless

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Protocol, TextIO
 
-from edge_agent.control import LedShown, Message, NoticeTold, StateShown, Transcript, TurnAnswered
+from edge_agent.control.messages import LedShown, Message, NoticeTold, StateShown, Transcript, TurnAnswered
 from edge_agent.demo.record import Record
 
 SPEAKERS = {"user": "you", "assistant": "agent"}

@@ -14,9 +14,8 @@ from pathlib import Path
 
 from edge_agent.audio.fifo import FifoInput
 from edge_agent.audio.null import NullInput
-from edge_agent.control import (
-    ControlSettings,
-    ControlSocket,
+from edge_agent.control.listener import ControlSettings, ControlSocket
+from edge_agent.control.messages import (
     LedShown,
     Level,
     Request,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.control import (
+from edge_agent.control.messages import (
     Hello,
     LedShown,
     Level,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from edge_agent.control import (
+from edge_agent.control.messages import (
     LedShown,
     Level,
     Message,

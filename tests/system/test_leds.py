@@ -20,7 +20,8 @@ from gpiozero.pins.mock import MockFactory, MockPWMPin
 
 from edge_agent.appliance import Appliance
 from edge_agent.config.loader import load_config
-from edge_agent.control import ControlClient, Mute
+from edge_agent.control.client import ControlClient
+from edge_agent.control.messages import Mute
 from edge_agent.core.indicator import DARK, PATTERNS, Color, Motion, Pattern
 from edge_agent.core.pcm import BYTES_PER_S
 from edge_agent.core.status import AgentState
