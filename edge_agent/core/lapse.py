@@ -24,6 +24,10 @@ REPORT_LIMIT_S = 1.7
 """So long a report is waited for once something comes again: aiortc and Pion send one a second, and at most
 half as much later by chance (RFC 3550 section 6.2 allows 5 s)."""
 
+COUNTED_AFTER_S = 0.3
+"""What comes so long after the first packet was sent, a round trip, comes from a server that has got it. It
+counts what it misses from the first that it gets, so of a way that dies before, its report says nothing."""
+
 LEAST_LOST_SHARE = 0.5
 """Of what was sent into the silence; less than that is an ordinary loss, and was there before."""
 
@@ -33,11 +37,26 @@ class Reception:
     """What the other side has said of our sound: RFC 3550 section 6.4.1.
 
     ``newest``: how many packets had been sent when the newest that it has seen was. ``missed``: how many it
-    has not got since the first that it got (appendix A.3): of a way that dies before it says nothing.
+    has not got since the first that it got (appendix A.3).
     """
 
     newest: int
     missed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What is known of our sound on its way.
+
+    ``packets``: how many were sent, or tried. ``since``: when the first was, None: not known, or none was.
+    ``reception``: what the other side has said of them, if it has. ``answered_checks``: when those checks
+    were sent whose answers have come since the last look.
+    """
+
+    packets: int = 0
+    since: float | None = None
+    reception: Reception | None = None
+    answered_checks: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,38 +93,48 @@ class Lapse:
         self.passage = Passage.OPEN
         self._loses = loses
         self._sent_before = 0
-        self._missed_before = 0
+        self._before: Reception | None = None
+        self._is_counted = True
+        """Whether the other side has got a packet before the lapse, from which on it counts."""
+        self._is_slow = False
+        """Whether something that was sent into the silence is known to have arrived."""
         self._heard_before = 0.0
         self._lapsed_at = 0.0
         self._back_at = 0.0
         self._sent_when_back = 0
 
-    def look(self, heard_at: float, sent: int, reception: Reception | None, now: float) -> Missed | None:
+    def look(self, heard_at: float, sending: Sending, now: float) -> Missed | None:
         """Take what is known; return what the other side has missed, when that is known.
 
-        ``heard_at``: when something came last. ``sent``: how many packets of ours were sent, or tried.
+        ``heard_at``: when something came last.
         """
         is_silent = now - heard_at >= LAPSE_AFTER_S
+        self._is_slow |= any(self._heard_before < at <= self._lapsed_at for at in sending.answered_checks)
         match self.passage:
             case Passage.OPEN if is_silent:
-                self._lapsed_at, self._heard_before = now, heard_at
-                self._set_passage(Passage.LAPSED)
+                self._begin(heard_at, sending.since, now)
             case Passage.OPEN if now - heard_at < FRESH_S:
-                self._sent_before = sent
-                if reception is not None:
-                    self._missed_before = reception.missed
+                self._sent_before = sending.packets
+                self._before = sending.reception or self._before
             case Passage.LAPSED if not is_silent:
-                self._back_at, self._sent_when_back = now, sent
+                self._back_at, self._sent_when_back = now, sending.packets
                 self._set_passage(Passage.ASKED)
-                return self._verdict(sent, reception, now)
+                return self._verdict(sending, now)
             case Passage.ASKED if is_silent:
                 self._set_passage(Passage.LAPSED)
             case Passage.ASKED if now - heard_at < FRESH_S:
-                return self._verdict(sent, reception, now)
+                return self._verdict(sending, now)
         return None
 
-    def _verdict(self, sent: int, reception: Reception | None, now: float) -> Missed | None:
-        is_lost = self._is_lost(sent, reception, now)
+    def _begin(self, heard_at: float, sending_since: float | None, now: float) -> None:
+        self._lapsed_at, self._heard_before = now, heard_at
+        is_early = sending_since is not None and heard_at < sending_since + COUNTED_AFTER_S
+        self._is_counted = self._before is not None or not is_early
+        self._is_slow = False
+        self._set_passage(Passage.LAPSED)
+
+    def _verdict(self, sending: Sending, now: float) -> Missed | None:
+        is_lost = self._is_lost(sending.packets, sending.reception, now)
         if is_lost is None:
             return None
         self._set_passage(Passage.OPEN)
@@ -118,10 +147,13 @@ class Lapse:
         is_late = now - self._back_at >= REPORT_LIMIT_S
         if reception is None or reception.newest <= self._sent_before:
             return True if is_late else None  # it has seen nothing of what was sent into the silence
-        if reception.missed - self._missed_before >= LEAST_LOST_SHARE * max(1, sent - self._sent_before):
+        missed = reception.missed - (0 if self._before is None else self._before.missed)
+        if missed >= LEAST_LOST_SHARE * max(1, sent - self._sent_before):
             return True
         # A report that was made before anything of ours came again knows nothing of what is missing.
-        return False if is_late or reception.newest > self._sent_when_back else None
+        if not is_late and reception.newest <= self._sent_when_back:
+            return None
+        return not (self._is_counted or self._is_slow)
 
     def _set_passage(self, new: Passage) -> None:
         if new not in TRANSITIONS[self.passage]:

@@ -9,10 +9,10 @@ what follows: a dead peer is replaced, a dead path is waited for, because it hea
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge_agent.core.faults import Fault, FaultKind
-from edge_agent.core.lapse import Lapse, Missed, Passage, Reception
+from edge_agent.core.lapse import Lapse, Missed, Passage, Sending
 from edge_agent.errors import IllegalTransition
 
 CHECK_AFTER_S = 1.5
@@ -76,8 +76,7 @@ class Signs:
     ``path_is_open`` is what the last probe found, since a probe was first asked for; None before.
     ``address_is_gone``: this machine no longer has the address from which it sends. ``is_stuck``: what was
     sent has been sent again, and is not acknowledged yet. ``heard_at``: when something came last, None: the
-    looks tell. ``sent``: packets of our sound that were sent, or tried. ``reception``: what the peer has said
-    of them, if it has.
+    looks tell. ``sending``: what is known of our own sound.
     """
 
     packets: int | None
@@ -88,8 +87,7 @@ class Signs:
     address_is_gone: bool = False
     is_stuck: bool = False
     heard_at: float | None = None
-    sent: int = 0
-    reception: Reception | None = None
+    sending: Sending = field(default_factory=Sending)
 
 
 class Trust(enum.Enum):
@@ -169,7 +167,7 @@ class Liveness:
         if fault is not None:
             self._set_trust(Trust.GIVEN_UP)
             return Judgement(fault=fault)
-        missed = self._lapse.look(self._silence.since, signs.sent, signs.reception, now)
+        missed = self._lapse.look(self._silence.since, signs.sending, now)
         return Judgement(self._is_check_due(now), self._is_probe_due(now), missed=missed)
 
     def _note_path(self, signs: Signs, now: float) -> None:

@@ -19,6 +19,7 @@ import random
 import socket
 import struct
 import threading
+import time
 from typing import Any
 
 import aiortc
@@ -90,6 +91,8 @@ class DirectSender:
         self.packets_dropped = 0
         self.bytes_sent = 0
         """Payload alone."""
+        self.first_packet_at: float | None = None
+        """When the first was sent (monotonic seconds)."""
         self.reception: Reception | None = None
         """What the other side's newest report says of it (RFC 3550 section 6.4.1), if it sends any."""
         self._handle_rtcp = getattr(transceiver.sender, _HANDLE_RTCP)
@@ -100,6 +103,7 @@ class DirectSender:
         with self._lock:
             # An empty RTP payload would stop a decoder like FFmpeg's for good.
             if packet.payload and not self._is_closed and self._send(packet):
+                self.first_packet_at = self.first_packet_at or time.monotonic()
                 self.packets_sent += 1
                 self.bytes_sent += len(packet.payload)
             else:

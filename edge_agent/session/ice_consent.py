@@ -10,6 +10,7 @@ All this is private to aioice. An aioice that does not look as expected is left 
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 import logging
@@ -19,6 +20,10 @@ import aioice
 import aioice.stun
 
 logger = logging.getLogger(__name__)
+
+ANSWER_LIMIT_S = 25.0
+"""So long an answer is waited for: one that comes late tells a slow way from a dead one. After so much
+silence a session is given up (:data:`~edge_agent.core.liveness.PATH_DEAD_AFTER_S`)."""
 
 # Private attributes and methods of aioice.Connection.
 _PAIRS = "_nominated"
@@ -44,23 +49,27 @@ class IceConsent:
         return str(pair.local_addr[0])
 
     async def check(self) -> bool:
-        """Send one request, and tell whether it was answered within aioice's half second.
+        """Send one request, and tell whether it was answered, however late, within ``ANSWER_LIMIT_S``.
 
-        False as well while no pair is chosen. A later answer still counts among the packets received.
+        aioice waits for half a second and never knows of an answer that comes later. False as well while no
+        pair is chosen.
         """
         pair = self._pair
         password = self._connection.remote_password
         if pair is None or not password:
             return False
+        request = self._build_request(pair, nominate=self._connection.ice_controlling)
+        request.add_message_integrity(password.encode())
+        answer = _Answer(password.encode())
+        pair.protocol.transactions[request.transaction_id] = answer
         try:
-            await pair.protocol.request(
-                self._build_request(pair, nominate=self._connection.ice_controlling),
-                pair.remote_addr,
-                integrity_key=password.encode(),
-                retransmissions=0,
-            )
-        except aioice.stun.TransactionError:
+            pair.protocol.send_stun(request, pair.remote_addr)
+            async with asyncio.timeout(ANSWER_LIMIT_S):
+                await answer.came.wait()
+        except TimeoutError:
             return False
+        finally:
+            del pair.protocol.transactions[request.transaction_id]
         return True
 
     @property
@@ -71,6 +80,20 @@ class IceConsent:
         """Build a request as aioice does; one on a pair that is in use is a consent check."""
         is_in_use = any(pair is used for used in self._pairs.values())
         return self._build_request(pair, nominate=nominate or is_in_use)
+
+
+class _Answer:
+    """Waits for the answer to one request, in the place of an ``aioice.stun.Transaction``."""
+
+    def __init__(self, integrity_key: bytes) -> None:
+        self._integrity_key = integrity_key
+        self.came = asyncio.Event()
+
+    def response_received(self, message: Any, _addr: Any) -> None:
+        """Take what came as an answer, if it is one of the other side's (RFC 8489 section 9.1.4)."""
+        is_answer = message.message_class == aioice.stun.Class.RESPONSE
+        if is_answer and message.check_message_integrity(self._integrity_key):
+            self.came.set()
 
 
 def nominate_in_consent_checks(connection: Any) -> IceConsent | None:

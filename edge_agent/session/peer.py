@@ -124,6 +124,7 @@ class Peer:
             packets_sent=outgoing.packets_sent,
             packets_dropped=outgoing.packets_dropped,
             bytes_sent=outgoing.bytes_sent,
+            first_packet_at=None if self._sender is None else self._sender.first_packet_at,
             reception=None if self._sender is None else self._sender.reception,
         )
 
@@ -209,10 +210,9 @@ class Peer:
         """The address of this machine from which it sends, None while or where that is not known."""
         return None if self._consent is None else self._consent.local_address
 
-    async def check(self) -> None:
+    async def check(self) -> bool:
         """Ask the other side for a sign of life; an answer counts among ``datagrams_received``."""
-        if self._consent is not None:
-            await self._consent.check()
+        return self._consent is not None and await self._consent.check()
 
     def what_is_missing(self) -> str:
         """Say what connecting waits for, for the message of a missed deadline."""

@@ -119,6 +119,8 @@ class TransportCounters:
     """Microphone packets that waited too long: oldest dropped."""
     bytes_sent: int = 0
     """Sound in the packets sent, without what carries it."""
+    first_packet_at: float | None = None
+    """When the first packet was sent (monotonic seconds), if that is known."""
     reception: Reception | None = None
     """What the other side has said of our packets, if it has."""
 
@@ -158,8 +160,11 @@ class Transport(Protocol):
     def is_stuck(self) -> bool:
         """Whether what was sent has been sent again and is not acknowledged yet, where that can be known."""
 
-    async def check(self) -> None:
-        """Ask the server for a sign of life, which shows in the counters. Bounded, raises nothing."""
+    async def check(self) -> bool:
+        """Ask the server for a sign of life, which shows in the counters. Bounded, raises nothing.
+
+        Return whether that very question was answered, as far as it was waited for.
+        """
 
     async def hang_up(self) -> None:
         """Tell the provider that the call is over. Best effort, bounded, raises nothing."""

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable, Coroutine
 
 from edge_agent.core.faults import Fault
-from edge_agent.core.lapse import Missed, Passage
+from edge_agent.core.lapse import Missed, Passage, Sending
 from edge_agent.core.liveness import Liveness, Signs, Trust
 from edge_agent.core.owed_sound import OwedSound
 from edge_agent.protocol.client_events import (
@@ -63,6 +63,7 @@ class Watch:
         self._path_is_open: bool | None = None
         self._probe: asyncio.Task[None] | None = None
         self._asking: set[asyncio.Task[None]] = set()
+        self._answered_checks: list[float] = []
 
     def saw(self, event: ServerEvent) -> None:
         """Take an event of the server: some say whether its sound is on its way."""
@@ -99,7 +100,7 @@ class Watch:
                 if passage is not liveness.passage:
                     self._tell_passage(liveness.passage, judgement.missed)
                 if judgement.check_peer:
-                    self._ask(self._transport.check())
+                    self._ask(self._check())
                 if judgement.probe_path and (self._probe is None or self._probe.done()):
                     self._probe = self._ask(self._probe_path())
         finally:
@@ -114,6 +115,7 @@ class Watch:
     def _signs(self, is_doubted: bool) -> Signs:
         counters = self._transport.counters
         address_is_gone = is_gone(self._transport.local_address)
+        answered, self._answered_checks = tuple(self._answered_checks), []
         if not (is_doubted or address_is_gone):
             self._path_is_open = None
         return Signs(
@@ -125,15 +127,24 @@ class Watch:
             address_is_gone=address_is_gone,
             is_stuck=self._transport.is_stuck,
             heard_at=counters.datagram_at,
-            sent=counters.packets_sent + counters.packets_dropped,
-            reception=counters.reception,
+            sending=Sending(
+                packets=counters.packets_sent + counters.packets_dropped,
+                since=counters.first_packet_at,
+                reception=counters.reception,
+                answered_checks=answered,
+            ),
         )
+
+    async def _check(self) -> None:
+        sent_at = asyncio.get_running_loop().time()
+        if await self._transport.check():
+            self._answered_checks.append(sent_at)
 
     async def _probe_path(self) -> None:
         self._path_is_open = await self._path.is_open()
 
     def _ask(self, question: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Ask in the background; each question ends by itself within seconds."""
+        """Ask in the background; each question ends by itself."""
         task = asyncio.create_task(question, name="watch")
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)

@@ -79,9 +79,9 @@ class WebRtcTransport:
         """The address of this machine from which it sends."""
         return self._peer.local_address
 
-    async def check(self) -> None:
-        """Ask for a sign of life by one check of ICE."""
-        await self._peer.check()
+    async def check(self) -> bool:
+        """Ask for a sign of life by one check of ICE, and tell whether it was answered."""
+        return await self._peer.check()
 
     async def hang_up(self) -> None:
         """Tell the provider over HTTP, if there is a call and the profile knows how."""

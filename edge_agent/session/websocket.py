@@ -134,12 +134,15 @@ class WebSocketTransport:
         """Whether what was sent has been sent again and is not acknowledged yet."""
         return self._connection is not None and self._connection.is_stuck
 
-    async def check(self) -> None:
-        """Ask for a sign of life by a ping."""
+    async def check(self) -> bool:
+        """Ask for a sign of life by a ping, and tell whether it was answered."""
+        if self._connection is None:
+            return False
         with contextlib.suppress(Ended, TimeoutError):
             async with asyncio.timeout(CHECK_LIMIT_S):
-                if self._connection is not None:
-                    await self._connection.ping()
+                await self._connection.ping()
+                return True
+        return False
 
     async def hang_up(self) -> None:
         """Nothing to do: the goodbye of a WebSocket is its closing."""

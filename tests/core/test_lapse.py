@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from edge_agent.core.lapse import LAPSE_AFTER_S, REPORT_LIMIT_S, Lapse, Missed, Reception
+from edge_agent.core.lapse import (
+    COUNTED_AFTER_S,
+    LAPSE_AFTER_S,
+    REPORT_LIMIT_S,
+    Lapse,
+    Missed,
+    Reception,
+    Sending,
+)
 
 PACKETS_PER_S = 50
 LOOK_S = 0.5
@@ -34,9 +42,13 @@ class Road:
         while self.now < until - 1e-9:
             self.now += LOOK_S
             self._pass(round(LOOK_S * PACKETS_PER_S), is_open, is_late)
-            missed = self.lapse.look(self._heard_at, self.sent, self._reception, self.now)
+            missed = self.look()
             if missed is not None:
                 self.missed.append(missed)
+
+    def look(self) -> Missed | None:
+        """Look once at what is known now."""
+        return self.lapse.look(self._heard_at, Sending(self.sent, 100.0, self._reception), self.now)
 
     def _pass(self, packets: int, is_open: bool, is_late: bool) -> None:
         self.sent += packets
@@ -103,6 +115,30 @@ def test_the_first_report_counts_as_any_other() -> None:
     assert road.missed == [Missed(100.0 + LOOK_S + LAPSE_AFTER_S, was_sent=False)]
 
 
+def lapsed_at_once(answered_checks: tuple[float, ...], began: float = 100.0) -> Missed | None:
+    """A way that falls silent as the first packet is sent, and what the first report of all then tells."""
+    lapse = Lapse()
+    heard_at = began + COUNTED_AFTER_S / 2
+    for tenths in range(1, 60):
+        assert lapse.look(heard_at, Sending(5 * tenths, began), began + tenths / 10) is None
+    lapse.look(began + 6.0, Sending(300, began, None, answered_checks), began + 6.0)
+    return lapse.look(began + 7.0, Sending(350, began, Reception(340, 0)), began + 7.0)
+
+
+def test_a_count_that_may_have_begun_after_the_lapse_proves_nothing() -> None:
+    assert lapsed_at_once(()) == Missed(100.0 + COUNTED_AFTER_S / 2)
+
+
+def test_a_check_that_is_answered_after_the_lapse_proves_that_all_was_late() -> None:
+    missed = lapsed_at_once((102.0,))
+    assert missed is not None
+    assert not missed.was_sent
+
+
+def test_a_check_that_may_have_been_sent_into_an_open_way_proves_nothing() -> None:
+    assert lapsed_at_once((105.5,)) == Missed(100.0 + COUNTED_AFTER_S / 2)
+
+
 def test_a_report_from_before_the_way_opened_proves_nothing() -> None:
     road = Road()
     road.live(10.5)  # half a second more than the last report tells of
@@ -110,7 +146,7 @@ def test_a_report_from_before_the_way_opened_proves_nothing() -> None:
     road._reception = Reception(road._newest, 0)
     road._heard_at = road.now
     road._reported_at = road.now
-    assert road.lapse.look(road._heard_at, road.sent, road._reception, road.now) is None
+    assert road.look() is None
     road.live(REPORT_LIMIT_S)
     assert road.missed == [Missed(110.5)]
 

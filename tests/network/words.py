@@ -34,9 +34,6 @@ CONFIG = {"session": {"transcription": {"model": "local"}}}
 MIDDLE_S = 0.7
 """So far into the question "what is seven" has been said."""
 
-SETTLED_S = 0.5
-"""So long a session has lasted before it is harmed: a server counts what it misses from a first packet on."""
-
 JUST_BEGUN_S = 0.05
 """So long an answer has sounded that has just begun."""
 
@@ -74,7 +71,6 @@ def run(case: WordsCase, kind: ServerKind = ServerKind.EMBEDDED) -> Figures:
     """
     with place(CONFIG, servers=case.servers, kind=kind) as there:
         there.daemon.seen.wait_for_state("ready")
-        time.sleep(SETTLED_S)
         if case.moment is Moment.SPEAKING:
             until(lambda: there.server.open_calls(), "a call")
             asked_at = time.monotonic()

@@ -122,6 +122,7 @@ async def test_what_the_server_has_missed_is_known(server: PeerServer) -> None:
     statistics.add(ear.heard[0])
     await eventually(lambda: bench.session.counters.reception is not None)
     assert bench.session.counters.reception == Reception(1, 0)
+    assert bench.session.counters.first_packet_at is not None
     peer._peer._sender._next_sequence_number += 5
     speak(bench, 6)
     await eventually(lambda: len(ear.heard) == 2)

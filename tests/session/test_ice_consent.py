@@ -74,10 +74,27 @@ async def test_sign_of_life_is_given_and_counted_even_in_silence(server: PeerSer
     ice_of(server).send = _nothing  # no sound any more
     before = transport.counters.datagrams_received
     assert before is not None
-    await transport.check()
+    assert await transport.check()
     after = transport.counters.datagrams_received
     assert after is not None
     assert after > before
+    await bench.session.hang_up()
+
+
+async def test_an_answer_that_comes_late_is_one(server: PeerServer) -> None:
+    bench = Bench(server)
+    await bench.up()
+    transport = bench.session._transport
+    assert transport is not None
+    ice, held = ice_of(server), list[Any]()
+    receive = ice.request_received
+    ice.request_received = lambda *request: held.append(request)
+    check = asyncio.create_task(transport.check())
+    await asyncio.sleep(1.2 * aioice.stun.RETRY_RTO)
+    assert not check.done()
+    for request in held:
+        receive(*request)
+    assert await check
     await bench.session.hang_up()
 
 

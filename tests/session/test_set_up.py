@@ -46,8 +46,8 @@ class FakeTransport:
     local_address = None
     is_stuck = False
 
-    async def check(self) -> None:
-        return None
+    async def check(self) -> bool:
+        return False
 
     def take_sound(self) -> None:
         self.done.append("take sound")
