@@ -1,7 +1,8 @@
 """Nodes to the schema's structs. It goes on after a mistake, so that all of them are told at once.
 
-What a key accepts is read from the types in ``schema.py``; nothing is listed twice. In place of a mistaken
-value stands its default, in a list INVALID, so that the checks of meaning can look at everything else.
+What a key accepts is read from the types in ``schema.py`` and ``sections``; nothing is listed twice. In place
+of a mistaken value stands its default, in a list INVALID, so that the checks of meaning can look at
+everything else.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from msgspec import inspect
 from edge_agent.config.document import Entry, Mapping, Node, Scalar, Sequence
 from edge_agent.config.leaks import HIDDEN, SECRET_ADVICE, is_secret_name, looks_secret, shown, shown_key
 from edge_agent.config.mistakes import INVALID, Invalid, Mistake, Path, Place, any_of, closest
-from edge_agent.config.schema import NULL_IS_A_WORD
+from edge_agent.config.sections.kinds import NULL_IS_A_WORD
 from edge_agent.config.values import accepts, describe, is_marked, keys_of, repaired, tags_of, unwrapped
 
 NO_SECRET = "no secret in this file"

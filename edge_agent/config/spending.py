@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from edge_agent.config import costs, schema
+from edge_agent.config import schema
 from edge_agent.config.wishes import truncation_of
 from edge_agent.core.limits import Costs, Limits, MoneyLimit
 from edge_agent.core.periods import Period
@@ -27,7 +27,7 @@ PERIODS = tuple(reversed(Period))
 """The longest first."""
 
 
-def limits_of(budget: costs.Budget) -> Limits:
+def limits_of(budget: schema.Budget) -> Limits:
     """Return the budget's limits."""
     money = {
         period: MoneyLimit(
@@ -67,7 +67,7 @@ def _longest_turn(config: schema.Config, endpoint: schema.Endpoint) -> Tokens:
     }
 
 
-def _prices_of(written: costs.Prices) -> Prices:
+def _prices_of(written: schema.Prices) -> Prices:
     by_name = {kind.value: kind for kind in TokenKind}
     per_million = {
         by_name[name]: micros

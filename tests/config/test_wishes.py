@@ -10,6 +10,7 @@ from msgspec import UNSET
 
 from edge_agent.config import schema
 from edge_agent.config.loader import parse_config
+from edge_agent.config.sections.endpoints import ProfileName
 from edge_agent.config.wishes import profile_of, wishes_of
 from edge_agent.protocol import session_object as wish
 from edge_agent.protocol.dialect import Dialect
@@ -18,7 +19,7 @@ from edge_agent.protocol.session_object import SessionWishes, session_object
 
 
 def test_every_profile_can_be_named() -> None:
-    names = msgspec.inspect.type_info(schema.ProfileName)
+    names = msgspec.inspect.type_info(ProfileName)
     assert isinstance(names, msgspec.inspect.LiteralType)
     assert set(names.values) == set(PROFILES)
 
@@ -29,7 +30,7 @@ def test_every_setting_of_a_profile_can_be_overridden() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(PROFILES))
-def test_without_overrides_the_profile_is_as_it_is(name: schema.ProfileName) -> None:
+def test_without_overrides_the_profile_is_as_it_is(name: ProfileName) -> None:
     assert profile_of(schema.Endpoint(name="a", profile=name, url="https://a.example")) is not None
     assert profile_of(schema.Endpoint(name="a", profile=name, url="https://a.example")) == PROFILES[name]
 

@@ -1,11 +1,14 @@
-"""What may stand in ``edge-agent.yaml`` about money: prices and limits. Part of :mod:`schema`."""
+"""Money: prices and limits."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
+
+from edge_agent.config.sections.kinds import (
+    Section,
+)
 
 Price = Annotated[float, Meta(ge=0, le=100_000)]
 """In units of ``budget.currency``."""
@@ -14,11 +17,7 @@ Amount = Annotated[float, Meta(gt=0, le=100_000)]
 """In units of ``budget.currency``."""
 
 
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A mapping of the file."""
-
-
-class TokenPrices(_Section, frozen=True):
+class TokenPrices(Section, frozen=True):
     """Prices of a million tokens. Null: cached as not cached, anything else as the dearest of its
     direction."""
 
@@ -34,7 +33,7 @@ class TokenPrices(_Section, frozen=True):
     transcription_output: Annotated[Price | None, Meta(description="What was written down.")] = None
 
 
-class Prices(_Section, frozen=True):
+class Prices(Section, frozen=True):
     """What a server charges for, in units of ``budget.currency``. Null: it does not charge for that."""
 
     per_million_tokens: Annotated[TokenPrices, Meta(description="Prices of a million tokens.")] = (
@@ -47,7 +46,7 @@ class Prices(_Section, frozen=True):
     ] = None
 
 
-class Budget(_Section, frozen=True):
+class Budget(Section, frozen=True):
     """What may be used. Money needs prices at the endpoints. Null: no limit."""
 
     currency: Annotated[
