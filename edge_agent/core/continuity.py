@@ -217,12 +217,15 @@ class Continuity:
     def _forget_session(self, now: float) -> list[Command]:
         """The session that was talked on has ended before its time."""
         self.gate.forget_session()
-        turn = self._dialogue.turn
-        is_heard = turn is Turn.AGENT and self._sounding_since is not None
-        self._history.session_ended(
-            heard_s=now - (self._sounding_since or now) if is_heard else None,
-            is_unanswered=turn in (Turn.PERSON, Turn.PENDING),
-        )
+        turn, is_owed = self._dialogue.turn, self._dialogue.owes_answer(now)
+        if is_owed:
+            self.gate.ask_again()
+        heard_s = None
+        if is_owed and turn is not Turn.PENDING:
+            heard_s = 0.0
+        elif turn is Turn.AGENT and self._sounding_since is not None:
+            heard_s = now - self._sounding_since
+        self._history.session_ended(heard_s=heard_s, is_unanswered=is_owed or turn is Turn.PERSON)
         return self.say(self._dialogue.session_ended(now))
 
     def _tell_of_way(self, now: float) -> list[Command]:

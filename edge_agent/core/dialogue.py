@@ -68,6 +68,10 @@ class Dialogue:
         is_due = self._request.state is not RequestState.NONE or self._lost_answer.is_waiting
         return self.turn is Turn.NOBODY and not is_due
 
+    def owes_answer(self, now: float) -> bool:
+        """Whether a session that ends now leaves somebody without an answer, or with its first word alone."""
+        return self._lost_answer.is_owed(self.turn, now)
+
     @property
     def wants_sound(self) -> bool:
         """Whether the microphone's gate is to be open now.

@@ -67,6 +67,8 @@ class MicrophoneGate:
     def __init__(self) -> None:
         self._position: Gate | None = None
         self._unheard_since = 0.0
+        self._asked_since = 0.0
+        """What it was before the newest question was answered."""
         self._utterance_since: float | None = None
         self._missed_since: float | None = None
         self._lapsed_turn = Turn.NOBODY
@@ -102,6 +104,8 @@ class MicrophoneGate:
         """A server that answers, at nobody's turn but its own, has heard all that was said before."""
         if isinstance(event, PROOFS_OF_HEARING) and turn in (Turn.NOBODY, Turn.AGENT):
             self._unheard_since = now - UNNOTICED_S
+        if isinstance(event, said.InputAudioBufferSpeechStarted | said.InputAudioBufferCommitted):
+            self._asked_since = self._unheard_since
         if isinstance(event, said.InputAudioBufferSpeechStarted):
             self._utterance_since = now - UNNOTICED_S
         elif isinstance(event, said.InputAudioBufferSpeechStopped | said.InputAudioBufferCommitted):
@@ -160,6 +164,10 @@ class MicrophoneGate:
         if self.is_lapsed:
             self._set_reach(Reach.SENT, self._reach_since)
         self._missed_since = self._utterance_since = None
+
+    def ask_again(self) -> None:
+        """Nobody has heard the answer to what was asked last: the next session is told that as well."""
+        self._unheard_since = min(self._unheard_since, self._asked_since)
 
     def hold_for_successor(self, wanted: Gate, now: float) -> list[Command]:
         """Hold what the microphone hears for a session that takes over while the one before goes on.

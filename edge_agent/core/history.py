@@ -86,12 +86,15 @@ class History:
     def session_ended(self, *, heard_s: float | None, is_unanswered: bool) -> None:
         """The names of this session mean nothing any more.
 
-        ``heard_s``: the session was lost in the middle of an answer, of which so much was heard.
+        ``heard_s``: the session was lost in the middle of an answer, of which so much was heard; 0: nothing
+        that would count.
         ``is_unanswered``: what a person said last will be said again, and is not to be told twice.
         """
         newest = self._entries[-1] if self._entries else None
         if heard_s is not None and newest is not None and newest.role == "assistant":
             newest.text = _heard(newest.text, heard_s)
+        if is_unanswered and self._entries and self._entries[-1].role == "assistant" and heard_s == 0.0:
+            self._entries.pop()
         while is_unanswered and self._entries and self._entries[-1].role == "user":
             self._entries.pop()
         for entry in self._entries:

@@ -2,7 +2,8 @@
 
 The server knows nothing of it: it has made the answer, and sent it. When the way is open again, what it tells
 of that answer comes late, but comes. Only an answer is meant that was scarcely heard, or not at all: one that
-breaks off in the middle goes on when the way is open, as it does in a conversation.
+breaks off in the middle goes on when the way is open, as it does in a conversation. If the session ends
+instead, the next one is asked.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ class LostAnswer:
     def __init__(self) -> None:
         self.loss = Loss.NONE
         self._heard = _Heard()
+        self._is_asked = False
+        """Whether somebody has asked, and no answer has sounded before the one that was begun last."""
         self._has_begun = False
         self._mended_at = -math.inf
         self._items: tuple[str, ...] = ()
@@ -92,6 +95,11 @@ class LostAnswer:
                 return self._heard.broke_off(now)
             case Turn.PERSON:
                 return False
+
+    def is_owed(self, turn: Turn, now: float) -> bool:
+        """Whether a session that ends now, at ``turn``'s turn, leaves somebody without an answer."""
+        is_cut = turn is Turn.AGENT and self._heard.total_s(now) < SCARCELY_HEARD_S
+        return turn is Turn.PENDING or (self._is_asked and (is_cut or self.is_waiting))
 
     def mend(self, now: float, *, was_lost: bool) -> bool:
         """The way is open again. Return whether what sounds is an answer whose beginning is missing."""
@@ -129,8 +137,10 @@ class LostAnswer:
             case said.InputAudioBufferSpeechStarted():
                 self.forget()
             case said.InputAudioBufferSpeechStopped() | said.InputAudioBufferCommitted():
+                self._is_asked = True
                 self._heard.begin_anew(now)
             case said.ResponseCreated():
+                self._is_asked &= not self._heard.total_s(now)
                 self._items, self._ask_at = (), math.inf
                 self._heard.begin_anew(now)
             case said.ResponseDone(response=response):

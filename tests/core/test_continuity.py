@@ -19,6 +19,7 @@ from edge_agent.core.commands import (
 )
 from edge_agent.core.faults import Fault, FaultKind
 from edge_agent.core.gate import LONG_UNNOTICED_S, UNNOTICED_S
+from edge_agent.core.lost_answer import SCARCELY_HEARD_S
 from edge_agent.core.notices import Notice
 from edge_agent.core.policy import HEALTHY_AFTER_S, PARKED, WAKE_SPACING_S
 from edge_agent.core.settings import AgentSettings, Mode
@@ -111,6 +112,40 @@ def test_speech_that_a_lost_session_has_not_answered_is_told_again() -> None:
     scene.take()
     scene.until(115.0).event(happened.LinkUp(2, "sess_2", None))
     assert scene.take()[-1] == SetUplink(Gate.OPEN, 105.0 - UNNOTICED_S), "the last that was surely heard"
+
+
+def answered_since(scene: Scene, heard_s: float) -> float | None:
+    """From when on the next session is told what was said, if an answer at 105 s was heard for so long.
+
+    The one before, at 102 s, was heard to its end.
+    """
+    speaking(scene, 102.0).until(103.0).hear(done(), stopped()).silence()
+    speaking(scene, 105.0, "resp_2").until(105.0 + heard_s).down().silence().until(109.0)
+    scene.event(happened.LinkUp(2, "sess_2", None))
+    (told,) = [each for each in scene.take() if isinstance(each, SetUplink) and each.gate is Gate.OPEN]
+    return told.since
+
+
+def test_a_question_is_told_again_if_no_more_than_a_word_of_its_answer_was_heard() -> None:
+    assert answered_since(full_duplex(), SCARCELY_HEARD_S - 0.1) == 103.0 - UNNOTICED_S
+
+
+def test_a_question_is_not_told_again_if_its_answer_was_heard_for_longer() -> None:
+    assert answered_since(full_duplex(), SCARCELY_HEARD_S + 0.1) == 105.0 - UNNOTICED_S
+
+
+def test_a_question_is_told_again_if_the_server_died_at_the_first_word_of_its_answer() -> None:
+    scene = speaking(full_duplex(), 105.0).until(105.3).silence().until(107.6)
+    scene.event(happened.LinkLapsed(scene.epoch)).until(113.0).down(FaultKind.PEER_DEAD).until(114.0).take()
+    scene.event(happened.LinkUp(2, "sess_2", None))
+    assert SetUplink(Gate.OPEN, OPENED_AT) in scene.take()
+
+
+def test_a_word_that_nobody_has_asked_for_asks_nothing_again() -> None:
+    scene = speaking(full_duplex(), 102.0).until(104.0).hear(done(), stopped()).silence()
+    scene.until(106.0).hear(created("resp_2"), started("resp_2")).sound().until(106.2).down().silence().take()
+    scene.until(109.0).event(happened.LinkUp(2, "sess_2", None))
+    assert SetUplink(Gate.OPEN, 106.0 - UNNOTICED_S) in scene.take()
 
 
 def test_events_of_an_older_session_are_stale() -> None:

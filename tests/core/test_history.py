@@ -80,6 +80,11 @@ def test_a_question_that_will_be_said_again_is_not_told() -> None:
     assert ended(seen, is_unanswered=True) == [user("hello"), assistant("Hello.")]
 
 
+def test_a_question_whose_answer_nobody_heard_is_not_told() -> None:
+    seen = history(wrote("hello", "u1"), answered("Hello.", "a1"), committed("u2"), answered("So", "a2"))
+    assert ended(seen, 0.0, is_unanswered=True) == [user("hello"), assistant("Hello.")]
+
+
 def test_names_of_an_older_session_mean_nothing_in_the_next_one() -> None:
     seen = history(wrote("hello", "item_1"), answered("Hello.", "item_2"))
     ended(seen)

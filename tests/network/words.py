@@ -232,18 +232,16 @@ def _case(
     servers: int = 1,
     asked_after_s: float = 1.0,
 ) -> WordsCase:
+    is_heard_twice = moment is Moment.ANSWERED and new_sessions == NEXT  # by one session and by the next
     limits = {
         "answered": answered_s,
-        "heard": 1,
+        "heard": 1 + is_heard_twice,
         "heard otherwise": int(moment is Moment.ASKING and new_sessions == SAME),
         "answers spoken": 1,
         "new sessions": new_sessions,
     }
     return WordsCase(harm, moment, limits, servers, asked_after_s)
 
-
-_UNANSWERED = tuple(moment for moment in Moment if moment is not Moment.ANSWERED)
-"""Nobody has begun to answer yet."""
 
 CASES: dict[str, WordsCase] = {
     **{
@@ -254,14 +252,14 @@ CASES: dict[str, WordsCase] = {
     "outage of 40 s, quiet": _case(outage(40), Moment.QUIET, 8, NEXT, asked_after_s=32.0),
     **{
         f"server killed, {moment.name.lower()}": _case(crash, moment, 15, NEXT, servers=2)
-        for moment in _UNANSWERED
+        for moment in Moment
     },
     **{
         f"server frozen, {moment.name.lower()}": _case(freeze, moment, 15, NEXT, servers=2)
-        for moment in _UNANSWERED
+        for moment in Moment
     },
-    **{f"clean close, {moment.name.lower()}": _case(close, moment, 6, NEXT) for moment in _UNANSWERED},
-    **{f"address changed, {moment.name.lower()}": _case(move, moment, 9, NEXT) for moment in _UNANSWERED},
+    **{f"clean close, {moment.name.lower()}": _case(close, moment, 6, NEXT) for moment in Moment},
+    **{f"address changed, {moment.name.lower()}": _case(move, moment, 9, NEXT) for moment in Moment},
     "media stops, quiet": WordsCase(
         stop_media,
         Moment.QUIET,
