@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from edge_agent.control.client import ControlClient
 from edge_agent.control.messages import SendRaw
-from edge_agent.demo.errors import DemoError
+from edge_agent.demo.errors import DemoError, NotReady
 from edge_agent.demo.mouth import QUESTIONS, say
 from edge_agent.demo.record import Record
 from edge_agent.demo.view import View
@@ -21,6 +21,9 @@ WRONG_EVENT: dict[str, object] = {"type": "demo.no_such_event", "event_id": "dem
 
 CONNECT_LIMIT_S = 45.0
 """From the daemon's start to its first ``ready``."""
+
+FAILED_LIMIT_S = 5.0
+"""An agent that has failed may recover: a device that is there is opened at the next try."""
 
 ERROR_LIMIT_S = 5.0
 """The server answers a wrong event at once."""
@@ -69,12 +72,13 @@ class Interview:
             self._changed.set()
 
     async def begin(self) -> None:
-        """Wait until the agent is ready, and let the server answer one wrong event. Raises DemoError."""
-        if not await self._until(lambda: self.record.is_ready, CONNECT_LIMIT_S):
-            raise DemoError(
-                f"no conversation within {CONNECT_LIMIT_S:.0f} s: the state is {self.record.state}"
-                + (f", the last message: {self.record.last_notice}" if self.record.last_notice else "")
-            )
+        """Wait until the agent is ready, and let the server answer one wrong event.
+
+        Raises NotReady, and DemoError for a server that does not answer.
+        """
+        await self._until(lambda: self.record.is_ready or self.record.has_failed, CONNECT_LIMIT_S)
+        if not await self._until(lambda: self.record.is_ready, FAILED_LIMIT_S):
+            raise NotReady(f"did not get ready: the state is {self.record.state}")
         self._view.say("A wrong event is sent on purpose: the server will answer with an error and go on.")
         await self._client.send(SendRaw(WRONG_EVENT))
         if not await self._until(lambda: self.record.events["error"] > 0, ERROR_LIMIT_S):

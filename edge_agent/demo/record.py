@@ -14,8 +14,6 @@ from edge_agent.control.messages import (
     LedShown,
     Level,
     Message,
-    NoticeTold,
-    Refused,
     StateShown,
     Transcript,
     TurnAnswered,
@@ -52,7 +50,6 @@ class Record:
     output_dbfs: float = LEVEL_FLOOR_DBFS
     person_says: str = ""
     agent_says: str = ""
-    last_notice: str = ""
     _open: Turn | None = None
 
     @property
@@ -69,6 +66,11 @@ class Record:
     def is_ready(self) -> bool:
         """Whether the agent waits for the person and no turn is under way."""
         return self.state == AgentState.READY.value and self._open is None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether somebody has to help, as the agent sees it."""
+        return self.state == AgentState.FAILED.value
 
     @property
     def is_complete(self) -> bool:
@@ -93,8 +95,8 @@ class Record:
             case Level():
                 self.input_dbfs = _known(message.input_dbfs)
                 self.output_dbfs = _known(message.output_dbfs)
-            case NoticeTold(text=text) | Refused(text=text):
-                self.last_notice = text
+            case _:
+                pass
 
     def give_up(self) -> None:
         """End the turn under way as one without an answer; if none is, the question itself was not heard."""

@@ -18,7 +18,7 @@ from typing import Any, TextIO
 from edge_agent.audio.cards import list_cards
 from edge_agent.control.client import ControlClient
 from edge_agent.demo.children import Child, running, wait_for_address, write_config
-from edge_agent.demo.errors import DemoError
+from edge_agent.demo.errors import DemoError, NotReady
 from edge_agent.demo.interview import Interview, unless
 from edge_agent.demo.mouth import QUESTIONS, find_flite, synthesize
 from edge_agent.demo.options import DemoOptions, SoundPlan, Voice, plan_sound
@@ -173,7 +173,10 @@ async def _hold(
         run = (*options.programs.daemon, "--config", str(config))
         async with running("the daemon", run, folder / "daemon.log", DAEMON_STOP_LIMIT_S) as daemon:
             talk = _talk(options, plan, socket, record, view)
-            await unless(talk, server.ended(), daemon.ended())
+            try:
+                await unless(talk, server.ended(), daemon.ended())
+            except NotReady as error:
+                raise daemon.failure(str(error)) from error
             view.say("Ending both ...")
     return server, daemon
 

@@ -62,6 +62,10 @@ class StubDaemon:
         await self.control.start()
         self.enter(AgentState.CONNECTING)
         await asyncio.sleep(0.3)
+        if self.behaviour == "has-no-microphone":
+            sys.stderr.write("microphone: No such device\n")
+            self.enter(AgentState.FAILED)
+            await asyncio.Event().wait()
         if self.behaviour != "never-ready":
             self.enter(AgentState.READY)
         while True:

@@ -171,5 +171,7 @@ def test_the_last_level_is_shown(sent: float | None, shown: float) -> None:
     assert seen(Level(sent, -3.0)).input_dbfs == shown
 
 
-def test_the_last_notice_is_remembered_for_the_report() -> None:
-    assert seen(NoticeTold("parked", "error", "the key is missing")).last_notice == "the key is missing"
+def test_a_notice_changes_nothing_and_a_failure_is_known() -> None:
+    assert seen(NoticeTold("parked", "error", "the key is missing")) == Record()
+    assert not seen(StateShown("connecting", 0.1)).has_failed
+    assert seen(StateShown("connecting", 0.1), StateShown("failed", 0.2)).has_failed

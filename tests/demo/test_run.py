@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from edge_agent.demo.interview import CONNECT_LIMIT_S
+
 SCRIPT = Path(__file__).with_name("demo_with_stubs.py")
 DEADLINE_S = 60.0
 END_LIMIT_S = 5.0
@@ -120,6 +122,15 @@ def test_a_server_that_dies_is_told_with_its_log(start: Callable[..., StartedDem
     assert finished.exit_code == 1
     assert "the server ended early with exit code 4" in finished.problem
     assert "out of ideas" in finished.problem
+
+
+def test_a_daemon_that_fails_is_told_at_once_with_its_log(start: Callable[..., StartedDemo]) -> None:
+    began = time.monotonic()
+    finished = start(daemon="has-no-microphone").finish()
+    assert time.monotonic() - began < CONNECT_LIMIT_S
+    assert finished.exit_code == 1
+    assert "the daemon did not get ready: the state is failed" in finished.problem
+    assert "microphone: No such device" in finished.problem
 
 
 def test_a_daemon_that_dies_is_told_with_its_log(start: Callable[..., StartedDemo]) -> None:
