@@ -39,6 +39,15 @@ begin() { # begin LOG TOTAL
     { mkdir -p "$(dirname "$log")" && : >"$log"; } 2>/dev/null ||
         fail "can't write $log" "run this as the owner of $(dirname "$log"), or as root"
     trap stop_ticker EXIT
+    trap interrupted INT
+}
+
+interrupted() { # Ctrl-C is no failure of the step that it ends
+    trap - INT
+    stop_ticker
+    say ""
+    say "${0##*/}: interrupted; run this again to go on"
+    kill -INT $$
 }
 
 step() { # step TEXT

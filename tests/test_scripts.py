@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import tomllib
 from pathlib import Path
@@ -20,8 +21,17 @@ LOCKS = sorted(REPOSITORY.glob("requirements*.lock"))
 
 
 def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a session of its own: what it sends to its process group is sent to nobody else."""
     command = ["bash", "-c", script, "script", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, timeout=60, check=False)
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        timeout=60,
+        check=False,
+        start_new_session=True,
+    )
 
 
 def named(lock: Path) -> dict[str, str]:
@@ -85,6 +95,16 @@ def test_a_failed_step_says_what_happened_and_what_to_do_next(tmp_path: Path) ->
     assert "no route to host" in ended.stderr
     assert f"step 1 failed (status 7); everything it printed is in {tmp_path}/log" in ended.stderr
     assert ended.stderr.endswith("Next step: check the network\n")
+
+
+def test_ctrl_c_is_no_failure_of_the_step_that_it_ends(tmp_path: Path) -> None:
+    ended = run(
+        f"source scripts/steps.sh; begin {tmp_path}/log 1; step 'fetching things';"
+        " run 'check the network' bash -c 'trap \"exit 1\" INT; kill -INT 0; sleep 60'; echo not reached"
+    )
+    assert ended.returncode == -signal.SIGINT
+    assert ended.stderr.endswith("interrupted; run this again to go on\n")
+    assert "check the network" not in ended.stderr
 
 
 def test_steps_that_work_keep_stdout_for_what_follows(tmp_path: Path) -> None:
