@@ -1,13 +1,12 @@
 """What the embedded server decides in one call: turns, items, settings, timers. Pure.
 
 What happened and the time go in, effects come out. Sound does not pass through here: positions in it do, in
-milliseconds of session audio. What concerns responses is in responder.py.
+milliseconds of session audio. What concerns responses is in responder.py, what concerns items in items.py.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,22 +19,21 @@ from edge_agent.protocol import server_events as ev
 from edge_agent.protocol.client_events import CLIENT_EVENTS, ClientEvent
 from edge_agent.protocol.dialect import Dialect
 from edge_agent.protocol.malformed import Malformed
-from edge_agent.protocol.objects import ApiError, ContentPart, Item, SessionObject, TranscriptionUsage
+from edge_agent.protocol.objects import ApiError, SessionObject
 from edge_agent.protocol.objects import Conversation as ConversationObject
 from edge_agent.protocol.session_object import (
     ServerVad,
     SessionWishes,
-    Transcription,
     TurnDetection,
     effective_session,
     parse_session,
 )
+from edge_agent.server import items
 from edge_agent.server.answer import ResponseWishes
 from edge_agent.server.brain import Question, Reply, Say, StartTimer, Topic
-from edge_agent.server.effects import DetectTurns, Effect, Emit, EndCall, Forget, Listen, Recognise, Stream
-from edge_agent.server.history import check_item, text_of
+from edge_agent.server.effects import DetectTurns, Effect, Emit, EndCall, Forget, Listen, Stream
 from edge_agent.server.responder import Responder
-from edge_agent.server.scenario import FailTranscription, IgnoreUpdate, RejectUpdate
+from edge_agent.server.scenario import IgnoreUpdate, RejectUpdate
 from edge_agent.server.state import SessionState, refusal
 
 MIN_COMMIT_MS = 100
@@ -85,9 +83,9 @@ class Conversation:
             said.InputAudioBufferCommit: self._commit_buffer,
             said.InputAudioBufferClear: self._clear_buffer,
             said.OutputAudioBufferClear: self._clear_output,
-            said.ConversationItemCreate: self._create_item,
-            said.ConversationItemRetrieve: self._retrieve_item,
-            said.ConversationItemDelete: self._delete_item,
+            said.ConversationItemCreate: lambda event, *_: items.create(state, event),
+            said.ConversationItemRetrieve: lambda event, *_: items.retrieve(state, event),
+            said.ConversationItemDelete: lambda event, *_: items.delete(state, event),
             said.ConversationItemTruncate: self._truncate_item,
             said.ResponseCreate: self._create_response,
             said.ResponseCancel: self._cancel_response,
@@ -147,7 +145,7 @@ class Conversation:
         """What was said in ``item_id`` is ``words``; None when that could not be found out."""
         self._state.unheard.discard(item_id)
         self._state.words[item_id] = words or ""
-        effects = self._transcribed(item_id, words)
+        effects = items.transcribe(self._state, item_id, words)
         return self._settled(effects + self._responder.heard(item_id), now)
 
     def thought(self, response_id: str, reply: Reply, now: float) -> list[Effect]:
@@ -254,48 +252,9 @@ class Conversation:
         self._quiet_since = now
         return effects
 
-    def _create_item(self, event: said.ConversationItemCreate, *_: object) -> list[Effect]:
-        history, item, after = self._state.history, event.item, event.previous_item_id
-        check_item(item, history)
-        if after not in (None, "root") and after not in history:
-            raise Malformed(
-                "There is no item with the id of previous_item_id.",
-                code="item_create_invalid_previous_item_id",
-                param="previous_item_id",
-            )
-        item_id = item.id or self._state.new_id("item")
-        item = msgspec.structs.replace(item, id=item_id, object="realtime.item", status="completed")
-        history.add(item, after)
-        self._state.meter.add_text(item.output or text_of(item))
-        previous = history.previous_of(item_id) if item_id in history else None
-        return [
-            Emit(ev.ConversationItemAdded(item=item, previous_item_id=previous)),
-            Emit(ev.ConversationItemDone(item=item, previous_item_id=previous)),
-        ]
-
-    def _retrieve_item(self, event: said.ConversationItemRetrieve, *_: object) -> list[Effect]:
-        item = self._item(event.item_id, "retrieve")
-        return [Emit(ev.ConversationItemRetrieved(item=item))]
-
-    def _delete_item(self, event: said.ConversationItemDelete, *_: object) -> list[Effect]:
-        item = self._item(event.item_id, "delete")
-        self._state.history.remove(item.id)
-        return [Emit(ev.ConversationItemDeleted(item_id=item.id))]
-
     def _truncate_item(self, event: said.ConversationItemTruncate, *_: object) -> list[Effect]:
-        item = self._item(event.item_id, "truncate")
-        if item.role != "assistant" or not any(part.type == "output_audio" for part in item.content):
-            raise Malformed(
-                "Only model output audio messages can be truncated",
-                code="unsupported_content_type",
-                param="item_id",
-            )
-        duration_ms = self._state.history.duration_ms(item.id)
-        if event.content_index != 0:
-            raise malformed.wrong_value("content_index", "0")
-        if not 0 <= event.audio_end_ms <= duration_ms:
-            raise malformed.wrong_value("audio_end_ms", f"0 to {duration_ms}")
-        return self._responder.truncate(item.id, event.audio_end_ms)
+        items.check_truncation(self._state, event)
+        return self._responder.truncate(event.item_id, event.audio_end_ms)
 
     def _create_response(self, event: said.ResponseCreate, now: float, _audio_ms: int) -> list[Effect]:
         try:
@@ -323,15 +282,6 @@ class Conversation:
     def _session(self) -> SessionObject:
         return effective_session(self._state.wishes, self._state.session_id, self._expires_at_unix)
 
-    def _item(self, item_id: str, action: str) -> Item:
-        if item_id not in self._state.history:
-            raise Malformed(
-                f"Error: cannot {action} an item that is not in the conversation.",
-                code=f"item_{action}_invalid_item_id",
-                param="item_id",
-            )
-        return self._state.history[item_id]
-
     def _start_timer(self, timer: StartTimer, now: float) -> Say:
         if len(self._timers) >= MAX_ANNOUNCEMENTS:
             return Say("I cannot watch any more timers.")
@@ -346,51 +296,8 @@ class Conversation:
 
     def _commit(self, item_id: str, start_ms: int, end_ms: int) -> list[Effect]:
         """Make what was heard between the two an item."""
-        state = self._state
         self._buffer_start_ms = end_ms
-        content = (ContentPart(type="input_audio"),)
-        item = Item(
-            id=item_id,
-            type="message",
-            object="realtime.item",
-            status="completed",
-            role="user",
-            content=content,
-        )
-        state.history.add(item)
-        state.history.set_duration(item_id, end_ms - start_ms)
-        state.meter.add_voice(end_ms - start_ms)
-        state.unheard.add(item_id)
-        previous = state.history.previous_of(item_id)
-        return [
-            Emit(ev.InputAudioBufferCommitted(item_id=item_id, previous_item_id=previous)),
-            Emit(ev.ConversationItemAdded(item=item, previous_item_id=previous)),
-            Emit(ev.ConversationItemDone(item=item, previous_item_id=previous)),
-            Recognise(item_id, start_ms, end_ms),
-        ]
-
-    def _transcribed(self, item_id: str, words: str | None) -> list[Effect]:
-        state = self._state
-        if not isinstance(state.wishes.transcription, Transcription) or item_id not in state.history:
-            return []
-        fault = state.stage.take(FailTranscription)
-        if fault or words is None:
-            code, message = (
-                (fault.code, fault.message) if fault else ("server_error", "Not recognised in time.")
-            )
-            error = ApiError(type="transcription_error", code=code, message=message)
-            return [Emit(ev.ConversationItemInputAudioTranscriptionFailed(item_id=item_id, error=error))]
-        part = ContentPart(type="input_audio", transcript=words)
-        state.history.replace(msgspec.structs.replace(state.history[item_id], content=(part,)))
-        usage = TranscriptionUsage(type="duration", seconds=state.history.duration_ms(item_id) / 1000)
-        deltas = [
-            Emit(ev.ConversationItemInputAudioTranscriptionDelta(item_id=item_id, delta=word))
-            for word in re.findall(r"\S+\s*", words)
-        ]
-        done = ev.ConversationItemInputAudioTranscriptionCompleted(
-            item_id=item_id, transcript=words, usage=usage
-        )
-        return [*deltas, Emit(done)]
+        return items.add_spoken(self._state, item_id, start_ms, end_ms)
 
     def _idle_timeout_at(self) -> float | None:
         detection = self._detection

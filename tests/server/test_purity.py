@@ -19,6 +19,7 @@ PURE = frozenset(
         "effects",
         "grammar",
         "history",
+        "items",
         "responder",
         "spoken_numbers",
         "state",
