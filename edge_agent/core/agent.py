@@ -139,7 +139,7 @@ class Agent:
                 self._dialogue.sound_ended(now)
                 return []
             case happened.MicrophoneCaughtUp():
-                self._gate.caught_up()
+                self._gate.caught_up(now)
                 return []
             case happened.MicrophonePaused():
                 self._gate.finish(now)

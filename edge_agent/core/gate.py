@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 
 from edge_agent.core.commands import AwaitPause, Command, Gate, SetUplink
 from edge_agent.core.lapse import Missed
@@ -72,6 +73,10 @@ class MicrophoneGate:
         self._utterance_since: float | None = None
         self._missed_since: float | None = None
         self._lapsed_turn = Turn.NOBODY
+        self._told_since = 0.0
+        """From when on the session was told last what was held for it."""
+        self._told_until = -math.inf
+        """When that was through; infinity: not yet."""
         self._reach = Reach.SENT
         self._reach_since = 0.0
         self.is_catching_up = False
@@ -92,9 +97,10 @@ class MicrophoneGate:
         """Whether the session misses something, or has, that it is yet to be told."""
         return self.is_lapsed or self._missed_since is not None
 
-    def caught_up(self) -> None:
+    def caught_up(self, now: float) -> None:
         """All that was held has been told."""
-        self.is_catching_up = False
+        if self.is_catching_up:
+            self.is_catching_up, self._told_until = False, now
 
     def begin(self, since: float) -> None:
         """What is said from ``since`` on is to be heard by the next session."""
@@ -145,17 +151,20 @@ class MicrophoneGate:
 
         If something was lost, so is what goes with it: all of an utterance that it was in the middle of, and
         what may not have been noticed yet. Who waits for an answer has said everything before. If nothing was
-        lost it misses what was held alone, if anything was.
+        lost it misses what was held alone, if anything was. If the way lapses again while what was missed is
+        told, all of that is told once more; what was not even sent of it the uplink tells in any case.
         """
         if not self.is_lapsed:
             return
+        told_since = self._told_since if missed.since < self._told_until else math.inf
         if not missed.was_sent:
             self._missed_since = self._reach_since if self.is_held else None
         elif self._utterance_since is not None:
-            self._missed_since = min(missed.since, self._utterance_since)
+            self._missed_since = min(missed.since, self._utterance_since, told_since)
+        elif Turn.PENDING in (turn, self._lapsed_turn):
+            self._missed_since = missed.since + SILENT_S
         else:
-            is_said = Turn.PENDING in (turn, self._lapsed_turn)
-            self._missed_since = missed.since + (SILENT_S if is_said else -UNNOTICED_S)
+            self._missed_since = min(missed.since - UNNOTICED_S, told_since)
         self._utterance_since = None
         self._set_reach(Reach.SENT, now)
 
@@ -193,11 +202,15 @@ class MicrophoneGate:
         self._position = wanted
         was_held = wanted is Gate.OPEN and former in (Gate.LISTENING, Gate.HOLDING, Gate.KEEPING)
         self.is_catching_up = was_held or was_sent_in_vain
+        if wanted in (Gate.CLOSED, Gate.LISTENING):
+            self._told_until = -math.inf
         if wanted is not Gate.OPEN:
             return [SetUplink(wanted), *commands]
-        since = self._unheard_since if self._missed_since is None else self._missed_since
-        self._missed_since = None
-        return [*commands, SetUplink(wanted, since if self.is_catching_up else None)]
+        if not self.is_catching_up:
+            return [*commands, SetUplink(wanted)]
+        self._told_since = self._unheard_since if self._missed_since is None else self._missed_since
+        self._missed_since, self._told_until = None, math.inf
+        return [*commands, SetUplink(wanted, self._told_since)]
 
     def _set_reach(self, new: Reach, now: float) -> None:
         if new not in TRANSITIONS[self._reach]:

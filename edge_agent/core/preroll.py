@@ -43,7 +43,9 @@ class Preroll:
         self._limit_bytes = max(1, round(limit_s / PERIOD_S)) * PERIOD_BYTES
         self._held: deque[tuple[int, bytes]] = deque()
         self._held_bytes = 0
-        self._backlog: deque[bytes] = deque()
+        self._backlog: deque[tuple[int, bytes]] = deque()
+        self._untold: int | None = None
+        """The first block that was to be told when that was stopped, by its last period."""
         self._pauses = _Pauses()
         self._now_periods = 0
         self._credit_bytes = 0.0
@@ -66,6 +68,7 @@ class Preroll:
     def forget_older(self, than_s: float) -> None:
         """Forget what was heard longer ago than ``than_s``."""
         first = self._now_periods - round(than_s / PERIOD_S)
+        self._untold = None
         while self._held and self._held[0][0] <= first:
             self._drop_oldest()
 
@@ -79,17 +82,22 @@ class Preroll:
         self._held_bytes = 0
         self._pauses = _Pauses()
         self.stop()
+        self._untold = None
 
     def stop(self) -> None:
-        """Tell nothing more for now; what is held can be recalled again."""
+        """Tell nothing more for now; what is held can be recalled again, and what is yet untold will be."""
+        if self._backlog:
+            self._untold = self._backlog[0][0]
         self._is_behind = False
         self._backlog.clear()
 
     def recall(self, last_s: float) -> None:
-        """Tell what is held of the last ``last_s``, from the next block on."""
+        """Tell what is held of the last ``last_s``, and what was left untold, from the next block on."""
         self.stop()
-        first = self._now_periods - round(min(last_s, OLDEST_S) / PERIOD_S)
-        self._backlog.extend(block for number, block in self._held if number > first)
+        first = self._now_periods - round(last_s / PERIOD_S)
+        first = first if self._untold is None else min(first, self._untold - 1)
+        first, self._untold = max(first, self._now_periods - round(OLDEST_S / PERIOD_S)), None
+        self._backlog.extend(each for each in self._held if each[0] > first)
         self._credit_bytes = 0.0
         self._is_behind = True
 
@@ -98,11 +106,11 @@ class Preroll:
         kept = self._keep(block)
         if not self._is_behind:
             return [block]
-        self._backlog.extend(each for _, each in kept)  # which shrinks all the same: PACE is above 1
+        self._backlog.extend(kept)  # which shrinks all the same: PACE is above 1
         self._credit_bytes += PACE * len(block)
         told: list[bytes] = []
-        while self._backlog and len(self._backlog[0]) <= self._credit_bytes:
-            told.append(self._backlog.popleft())
+        while self._backlog and len(self._backlog[0][1]) <= self._credit_bytes:
+            told.append(self._backlog.popleft()[1])
             self._credit_bytes -= len(told[-1])
         if self._backlog:
             return told

@@ -99,6 +99,29 @@ def test_what_was_only_late_is_not_told_again() -> None:
     assert told_since(scene) == 109.5
 
 
+def catching_up() -> Scene:
+    """The way was mended at 112 s, and the session is being told what it has missed since 107 s."""
+    scene = lapsed(connected().until(109.5)).until(112.0)
+    scene.event(happened.LinkMended(scene.epoch, Missed(107.0 + UNNOTICED_S)))
+    assert told_since(scene) == 107.0
+    return scene
+
+
+def test_what_is_lost_while_it_is_told_again_is_told_once_more() -> None:
+    scene = lapsed(catching_up().until(115.0)).until(118.0)
+    assert told_since(mended(scene, 112.5)) == 107.0
+
+
+def test_what_was_told_before_the_way_lapsed_again_is_not_told_once_more() -> None:
+    scene = lapsed(catching_up().until(113.0).caught_up().until(117.0)).until(119.0)
+    assert told_since(mended(scene, 114.5)) == 114.5 - UNNOTICED_S
+
+
+def test_what_was_late_while_it_was_told_again_is_not_told_once_more() -> None:
+    scene = lapsed(catching_up().until(115.0)).until(118.0)
+    assert told_since(mended(scene, 115.0, was_sent=False)) == 115.0
+
+
 def test_another_session_is_told_all_that_was_not_answered() -> None:
     scene = lapsed(connected().until(110.0))
     scene.until(114.0).down(FaultKind.PEER_DEAD)

@@ -76,6 +76,27 @@ def test_it_has_caught_up_when_what_is_said_now_is_told_now() -> None:
     assert preroll.take(voice(99)) == [voice(99)]
 
 
+def test_what_was_left_untold_is_told_with_what_is_asked_for_later() -> None:
+    preroll = held(spoken(100))
+    preroll.recall(1.0)
+    before = flat(told(preroll, spoken(20, 100)))
+    preroll.stop()
+    for block in spoken(10, 120):
+        preroll.hold(block)
+    preroll.recall(0.1)
+    assert before + flat(told(preroll, spoken(500, 130))) == spoken(630)
+
+
+def test_what_was_left_untold_is_not_told_twice() -> None:
+    preroll = held(spoken(40))
+    preroll.recall(0.4)
+    preroll.stop()
+    preroll.recall(0.1)
+    told(preroll, spoken(300, 40))
+    preroll.recall(0.02)
+    assert flat(told(preroll, spoken(3, 340)))[0] == voice(338)
+
+
 def test_only_what_was_asked_for_is_told() -> None:
     preroll = held(spoken(100))
     preroll.recall(0.3)
