@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,9 +9,9 @@ from edge_agent.bench.errors import BenchError
 from edge_agent.bench.options import ALL_CASES, QUICK_CASES, STACKS, BenchOptions, options_of
 
 
-def options(**given: object) -> BenchOptions:
-    nothing: dict[str, object] = dict.fromkeys(("rounds", "cases", "stacks", "write_docs"))
-    return options_of(**{"json": False, "quick": False, **nothing, **given})  # type: ignore[arg-type]
+def options(**given: Any) -> BenchOptions:
+    nothing: dict[str, Any] = dict.fromkeys(("rounds", "cases", "stacks", "write_docs"))
+    return options_of(**{"json": False, "quick": False, **nothing, **given})
 
 
 def test_everything_is_measured_three_times_by_default() -> None:

@@ -55,7 +55,7 @@ def test_what_was_not_measured_is_null_and_said() -> None:
 
 def test_a_case_that_is_not_for_a_stack_has_no_line_in_the_table() -> None:
     made = report(Row("session-aec", "aiortc", 0))
-    assert len(made.as_json()["rows"]) == 1  # type: ignore[arg-type]
+    assert len(json.loads(json.dumps(made.as_json()))["rows"]) == 1
     assert "session-aec" not in as_markdown(made)
 
 

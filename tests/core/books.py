@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from edge_agent.core.budget import Budget
 from edge_agent.core.ledger import Ledger
@@ -33,10 +34,10 @@ def ledger(text: str | None = None, wall_s: float = NOON_S, now: float = 0.0) ->
     return made
 
 
-def limits(**changes: object) -> Limits:
+def limits(**changes: Any) -> Limits:
     """Limits of a day of 10,000 micro-units, with a warning at 5,000."""
-    values: dict[str, object] = {"currency": "EUR", "money": {Period.DAY: MoneyLimit(5_000, 10_000)}}
-    return Limits(**{**values, **changes})  # type: ignore[arg-type]  # one dict holds fields of every type
+    values: dict[str, Any] = {"currency": "EUR", "money": {Period.DAY: MoneyLimit(5_000, 10_000)}}
+    return Limits(**{**values, **changes})
 
 
 def costs(prices: Prices | None = None, worst: int = WORST) -> Costs:

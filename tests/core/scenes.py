@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import fields
+from typing import Any
 
 from edge_agent.core import events as happened
 from edge_agent.core.agent import Agent
@@ -57,22 +58,22 @@ def new_delays() -> Iterator[float]:
     return itertools.chain(DELAYS, itertools.repeat(DELAYS[-1]))
 
 
-def settings(**changes: object) -> AgentSettings:
+def settings(**changes: Any) -> AgentSettings:
     """Settings of a device with both buttons and one endpoint.
 
     ``changes`` are fields of AgentSettings, and of the endpoint's TurnTaking.
     """
-    turns = {"detection_on": TURN_DETECTION_ON, "detection_off": TURN_DETECTION_OFF}
-    turns |= {name: changes.pop(name) for name in TURN_TAKING_FIELDS & changes.keys()}  # type: ignore[misc]
-    values: dict[str, object] = {
-        "turn_taking": (TurnTaking(**turns),),  # type: ignore[arg-type]
+    turns: dict[str, Any] = {"detection_on": TURN_DETECTION_ON, "detection_off": TURN_DETECTION_OFF}
+    turns |= {name: changes.pop(name) for name in TURN_TAKING_FIELDS & changes.keys()}
+    values: dict[str, Any] = {
+        "turn_taking": (TurnTaking(**turns),),
         "buttons": (TALK_BUTTON, MUTE_BUTTON),
         **changes,
     }
     offers = changes.get("offers", ())
     if isinstance(offers, tuple) and len(offers) > 1:
         values.setdefault("costs", tuple(Costs(offer.name) for offer in offers))
-    return AgentSettings(**values)  # type: ignore[arg-type]  # one dict holds fields of every type
+    return AgentSettings(**values)
 
 
 class Scene:
@@ -119,9 +120,9 @@ class Scene:
         """What was held of the microphone's sound has been sent."""
         return self.event(happened.MicrophoneCaughtUp())
 
-    def down(self, kind: FaultKind = FaultKind.LOST, message: str = "gone", **fields: object) -> Scene:
+    def down(self, kind: FaultKind = FaultKind.LOST, message: str = "gone", **fields: Any) -> Scene:
         """The current session ends, or the current attempt fails."""
-        fault = Fault(kind, message, **fields)  # type: ignore[arg-type]  # one dict holds fields of every type
+        fault = Fault(kind, message, **fields)
         return self.event(happened.LinkDown(self.epoch, fault))
 
     def press(self, button: str = "talk") -> Scene:

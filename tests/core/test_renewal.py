@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from edge_agent.core.renewal import (
@@ -16,9 +18,9 @@ from edge_agent.errors import IllegalTransition
 from tests.core.scenes import new_delays
 
 
-def renewal(lifetime_s: float | None = 100.0, **changes: object) -> Renewal:
+def renewal(lifetime_s: float | None = 100.0, **changes: Any) -> Renewal:
     """A renewal of a session that began at 1000 s."""
-    settings = RenewalSettings(**changes)  # type: ignore[arg-type]  # one dict holds fields of every type
+    settings = RenewalSettings(**changes)
     begun = Renewal(settings, new_delays)
     begun.begin(lifetime_s, 1000.0)
     return begun

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from edge_agent.core import events as happened
 from edge_agent.core.agent import Agent
 from edge_agent.core.commands import CloseLink, Command, Earcon, OpenLink, PlaySound, SaveLedger, Tell
@@ -12,6 +14,7 @@ from edge_agent.core.prices import Prices
 from edge_agent.core.settings import AgentSettings, TurnTaking
 from edge_agent.core.tally import Tally
 from edge_agent.core.ways import Offer, Way
+from edge_agent.protocol.server_events import ServerEvent
 from tests.core.books import HOUR_S, NOON_S, PRICES, WORST, costs, created, done, ledger, limits
 from tests.core.scenes import MUTE_BUTTON, committed, speech_started, started, stopped
 
@@ -19,10 +22,10 @@ from tests.core.scenes import MUTE_BUTTON, committed, speech_started, started, s
 class Household:
     """An agent with 10,000 micro-units for a day, from noon. ``changes`` are those of its settings."""
 
-    def __init__(self, books: Ledger | None = None, **changes: object) -> None:
+    def __init__(self, books: Ledger | None = None, **changes: Any) -> None:
         self.books = books or ledger()
-        values = {"limits": limits(responses_per_minute=30), "costs": (costs(),), "buttons": (MUTE_BUTTON,)}
-        settings = AgentSettings(**{**values, **changes})  # type: ignore[arg-type]  # fields of every type
+        values: dict[str, Any] = {"limits": limits(responses_per_minute=30), "costs": (costs(),)}
+        settings = AgentSettings(**{**values, "buttons": (MUTE_BUTTON,), **changes})
         self.agent = Agent(settings, lambda: 0.5, self.books)
         self.now = 1.0
         self.epoch = 0
@@ -39,9 +42,9 @@ class Household:
         self.now += 0.1
         return self.take(self.agent.handle(event, self.now))
 
-    def hear(self, *events: object) -> list[Command]:
+    def hear(self, *events: ServerEvent) -> list[Command]:
         for event in events:
-            self.event(happened.ServerSaid(self.epoch, event))  # type: ignore[arg-type]  # events of the server
+            self.event(happened.ServerSaid(self.epoch, event))
         return self.last
 
     def turn(self, tokens: int) -> list[Command]:

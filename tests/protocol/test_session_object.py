@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -185,13 +186,13 @@ def test_turn_detection_is_switched_by_itself(
 
 
 def test_what_is_written_is_read_back() -> None:
-    ga_only = SessionWishes(**{**fields_of(EVERYTHING), "temperature": None})  # type: ignore[arg-type]  # its own
+    ga_only = SessionWishes(**{**fields_of(EVERYTHING), "temperature": None})
     assert parse_session(GA_SESSION, Dialect.GA, SessionWishes(turn_detection=ServerVad())) == ga_only
     beta = parse_session(BETA_SESSION, Dialect.BETA, SessionWishes(turn_detection=ServerVad()))
     assert as_json(session_object(beta, Dialect.BETA)) == BETA_SESSION
 
 
-def fields_of(wishes: SessionWishes) -> dict[str, object]:
+def fields_of(wishes: SessionWishes) -> dict[str, Any]:
     return {name: getattr(wishes, name) for name in wishes.__struct_fields__}
 
 

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -24,9 +25,9 @@ OFFER = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\n"
 SDP = "v=0\r\nanswer\r\n"
 
 
-def signaling_for(url: str, profile: Profile = OPENAI, **fields: object) -> Signaling:
-    settings: dict[str, object] = {"key": Secret(KEY), "model": "m o/d&el", **fields}
-    return Signaling(Endpoint("test", url, profile, **settings))  # type: ignore[arg-type] # as the tests name them
+def signaling_for(url: str, profile: Profile = OPENAI, **fields: Any) -> Signaling:
+    settings: dict[str, Any] = {"key": Secret(KEY), "model": "m o/d&el", **fields}
+    return Signaling(Endpoint("test", url, profile, **settings))
 
 
 def answers(
