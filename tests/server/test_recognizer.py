@@ -61,7 +61,7 @@ async def test_an_utterance_is_heard_while_it_is_spoken() -> None:
         utterance = recognizer.open()
         for _ in range(5):
             utterance.feed(SECOND)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # a person who speaks, in pieces
         assert await utterance.finish() == str(5 * BYTES_PER_S)
 
 

@@ -190,7 +190,7 @@ async def test_a_conversation_with_a_barge_in(device: Device) -> None:
             assert (device.pins.level(PWM), device.pins.level(LED)) == (max(steady), 1.0)
             await device.say("what can you do")
             await device.is_in("speaking")
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # a person who hears that it goes on
             await device.say("stop")
             await device.is_in("ready", at_least=8)
         states = ["connecting", "ready", *ONE_TURN[:3], *ONE_TURN]
