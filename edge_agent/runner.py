@@ -27,6 +27,8 @@ class Decider(Protocol):
 
     @property
     def status(self) -> Status: ...
+    @property
+    def revision(self) -> int: ...
     def next_deadline(self) -> float | None: ...
     def start(self, now: float) -> list[Command]: ...
     def stop(self, now: float) -> list[Command]: ...
@@ -48,7 +50,11 @@ class Runner:
         self._perform = perform
         self._show = show
         self._observe = observe
-        self._inbox: asyncio.Queue[Event] = asyncio.Queue(INBOX_LIMIT + INBOX_RESERVE)
+        self._inbox: asyncio.Queue[Event | None] = asyncio.Queue(INBOX_LIMIT + INBOX_RESERVE + 1)
+        """None: the alarm rings."""
+        self._alarm: asyncio.TimerHandle | None = None
+        self._deadline: float | None = None
+        self._followed = -1
         self._shown: AgentState | None = None
         self.progress = 0
         """Grows as long as the loop lives."""
@@ -67,18 +73,20 @@ class Runner:
         """Run until cancelled."""
         now = asyncio.get_running_loop().time
         self._carry_out(self._agent.start(now()), now())
-        deadline = self._agent.next_deadline()
-        while True:
-            event = await self._next_event(deadline, now())
-            self.progress += 1
-            moment = now()
-            if event is not None:
-                self._observe(event)
-                self._carry_out(self._agent.handle(event, moment), moment)
-                deadline = self._agent.next_deadline()
-            if deadline is not None and deadline <= moment:
-                self._carry_out(self._agent.tick(moment), moment)
-                deadline = self._agent.next_deadline()
+        try:
+            while True:
+                self._set_alarm(now())
+                event = await self._inbox.get()
+                self.progress += 1
+                moment = now()
+                if event is not None:
+                    self._observe(event)
+                    self._carry_out(self._agent.handle(event, moment), moment)
+                if self._deadline is not None and self._deadline <= moment:
+                    self._carry_out(self._agent.tick(moment), moment)
+        finally:
+            if self._alarm is not None:
+                self._alarm.cancel()
 
     def stop(self) -> None:
         """Carry out the agent's last commands; call it after :meth:`run` has ended."""
@@ -86,19 +94,27 @@ class Runner:
         for command in self._agent.stop(now):
             self._perform(command)
 
-    async def _next_event(self, deadline: float | None, now: float) -> Event | None:
-        if not self._inbox.empty():
-            return self._inbox.get_nowait()
-        until = now + PULSE_S if deadline is None else min(deadline, now + PULSE_S)
-        try:
-            async with asyncio.timeout_at(until):
-                return await self._inbox.get()
-        except TimeoutError:
-            return None
+    def _set_alarm(self, now: float) -> None:
+        """Have the alarm ring at the next deadline, or the next pulse; one that rings in time is let be."""
+        until = now + PULSE_S if self._deadline is None else min(self._deadline, now + PULSE_S)
+        if self._alarm is not None:
+            if self._alarm.when() <= until:
+                return
+            self._alarm.cancel()
+        self._alarm = asyncio.get_running_loop().call_at(until, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self._inbox.empty():  # else the loop comes round anyway
+            self._inbox.put_nowait(None)
 
     def _carry_out(self, commands: list[Command], now: float) -> None:
         for command in commands:
             self._perform(command)
+        if self._agent.revision == self._followed:
+            return
+        self._followed = self._agent.revision
+        self._deadline = self._agent.next_deadline()
         status = self._agent.status
         if status.state is not self._shown:
             self._shown = status.state

@@ -11,7 +11,7 @@ from edge_agent.core.commands import CloseLink, Command, FlushPlayout, Gate, Ope
 from edge_agent.core.events import Event
 from edge_agent.core.faults import Fault, FaultKind
 from edge_agent.core.status import AgentState, Status
-from edge_agent.protocol.server_events import UnknownEvent
+from edge_agent.protocol.server_events import ResponseOutputAudioTranscriptDelta, UnknownEvent
 from edge_agent.runner import INBOX_LIMIT, INBOX_RESERVE, Runner
 
 PATIENCE_S = 10.0
@@ -28,9 +28,12 @@ class FakeDecider:
         self.handled: list[tuple[Event, float]] = []
         self.ticked: list[float] = []
         self.stopped = False
+        self.revision = 0
+        self.asked = 0
 
     @property
     def status(self) -> Status:
+        self.asked += 1
         return Status(self.state, f"cause {len(self.handled)}", "sess_1", "")
 
     def next_deadline(self) -> float | None:
@@ -45,11 +48,13 @@ class FakeDecider:
 
     def handle(self, event: Event, now: float) -> list[Command]:
         self.handled.append((event, now))
+        self.revision += event != trifle()
         commands, self.state = self.reactions.get(event, ([], self.state))
         return commands
 
     def tick(self, now: float) -> list[Command]:
         self.ticked.append(now)
+        self.revision += 1
         self.deadline = None
         return [FlushPlayout()]
 
@@ -92,6 +97,10 @@ def chatter() -> Event:
     return happened.ServerSaid(1, UnknownEvent(type="news"))
 
 
+def trifle() -> Event:
+    return happened.ServerSaid(1, ResponseOutputAudioTranscriptDelta(item_id="item_1", delta="the"))
+
+
 async def test_the_first_commands_are_carried_out_and_the_first_state_is_shown() -> None:
     bench = Bench()
     async with bench.running():
@@ -123,6 +132,26 @@ async def test_a_state_is_shown_once_however_often_its_cause_changes() -> None:
             bench.runner.post(mute(number))
         await until(lambda: len(bench.decider.handled) == 5)
     assert bench.shown == [AgentState.CONNECTING, AgentState.READY, AgentState.MUTED]
+
+
+async def test_what_changes_nothing_is_handled_without_a_look_at_the_state() -> None:
+    bench = Bench()
+    async with bench.running():
+        for event in (mute(), trifle(), trifle()):
+            bench.runner.post(event)
+        await until(lambda: len(bench.decider.handled) == 3)
+    assert bench.decider.asked == 2  # at the start, and once more
+
+
+async def test_a_deadline_that_comes_nearer_is_kept() -> None:
+    bench = Bench()
+    now = asyncio.get_running_loop().time()
+    bench.decider.deadline = now + 2 * PATIENCE_S
+    async with bench.running():
+        await until(lambda: bool(bench.shown))
+        bench.decider.deadline = now + 0.05
+        bench.runner.post(mute())
+        await until(lambda: bool(bench.decider.ticked))
 
 
 async def test_a_deadline_is_kept_without_any_event() -> None:

@@ -63,6 +63,8 @@ class Agent:
         self._explained: AgentState | None = None
         self._known: Facts | None = None
         self._cause = "start"
+        self.revision = 0
+        """Grows with all that may change the status, or bring the next deadline nearer."""
 
     # -- what the runner calls ---------------------------------------------------------------------
 
@@ -283,6 +285,7 @@ class Agent:
 
     def _settled(self, commands: list[Command], now: float) -> list[Command]:
         """Add what follows from the facts whatever has happened."""
+        self.revision += 1
         attended = [*commands, *self._because("quiet", self._attend(now))]
         followed = [*attended, *self._because("budget", self._mind_the_budget(now))]
         renewed = [*followed, *self._because("renewal", self._renew(now))]

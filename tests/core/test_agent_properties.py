@@ -176,7 +176,11 @@ class AnyLife(RuleBasedStateMachine):
                 self.is_half_duplex = False
 
     def happen(self, event: happened.Event) -> None:
+        revision, status, deadline = self.agent.revision, self.agent.status, self.agent.next_deadline()
         self.obey(self.agent.handle(event, self.now))
+        if self.agent.revision == revision:
+            assert self.agent.status == status, "it may be shown that nothing has changed"
+            assert (self.agent.next_deadline() or math.inf) >= (deadline or math.inf), "nobody looks again"
         self.catch_up()
 
     def catch_up(self) -> None:
