@@ -44,25 +44,23 @@ class WaitingPacket(NamedTuple):
 class _Stream:
     """The numbers of one source, as long as its clock is not set anew."""
 
-    def __init__(self, ssrc: int) -> None:
-        self._ssrc = ssrc
-        self._sequences = Unwrapper(16)
-        self._timestamps = Unwrapper(32)
+    def __init__(self, first: RtpPacket) -> None:
+        self._ssrc = first.ssrc
+        self._sequences, self._timestamps = Unwrapper(16), Unwrapper(32)
+        self._sequences.unwrap(first.sequence_number)
+        self._timestamps.unwrap(first.timestamp)
 
-    def unwrap(self, packet: RtpPacket, duration: int) -> WaitingPacket:
-        return WaitingPacket(
-            self._sequences.unwrap(packet.sequence_number),
-            self._timestamps.unwrap(packet.timestamp),
-            duration,
-            packet.payload,
-            packet.arrived_at,
-        )
+    def take(self, packet: RtpPacket, duration: int) -> WaitingPacket | None:
+        """Return the packet with its numbers unwrapped, None if this stream does not hold it."""
+        number, time = self._ahead(packet)
+        if packet.ssrc != self._ssrc or not _is_near(number, time):
+            return None
+        sequence, timestamp = self._sequences.advance(number), self._timestamps.advance(time)
+        return WaitingPacket(sequence, timestamp, duration, packet.payload, packet.arrived_at)
 
     def holds(self, packet: RtpPacket) -> bool:
-        """Return whether the packet's number and time lie on the same side of the newest ones, and near."""
-        number, time = self._ahead(packet)
-        is_near = -LARGEST_MISORDER <= number <= LARGEST_DROPOUT
-        return packet.ssrc == self._ssrc and is_near and (time >= 0 if number > 0 else time <= 0)
+        """Return whether it would take the packet."""
+        return packet.ssrc == self._ssrc and _is_near(*self._ahead(packet))
 
     def has_passed(self, packet: RtpPacket) -> bool:
         """Return whether the packet is an old one of this stream, or one that was there already."""
@@ -105,14 +103,16 @@ class PacketBuffer:
         duration = duration_samples(packet.payload)
         if duration is None:
             return None, False
-        if self._stream is not None and self._stream.holds(packet):
-            self._after_stray = None
-            return self._stream.unwrap(packet, duration), False
-        if self._stream is not None and not self._begins_stream(self._stream, packet):
-            return None, False
-        self._former, self._stream = self._stream, _Stream(packet.ssrc)
+        if self._stream is not None:
+            waiting = self._stream.take(packet, duration)
+            if waiting is not None:
+                self._after_stray = None
+                return waiting, False
+            if not self._begins_stream(self._stream, packet):
+                return None, False
+        self._former, self._stream = self._stream, _Stream(packet)
         self._left_at = packet.arrived_at
-        return self._stream.unwrap(packet, duration), True
+        return self._stream.take(packet, duration), True
 
     def put(self, packet: WaitingPacket) -> int:
         """Let an accepted packet wait; returns how many were dropped: itself if it is there already, or the
@@ -157,6 +157,11 @@ class PacketBuffer:
             return False
         is_leaving = packet.arrived_at - self._left_at < LEAVING_S
         return self._former.has_passed(packet) or (is_leaving and self._former.holds(packet))
+
+
+def _is_near(number: int, time: int) -> bool:
+    """Return whether a number and a time lie on the same side of the newest ones, and near."""
+    return -LARGEST_MISORDER <= number <= LARGEST_DROPOUT and (time >= 0 if number > 0 else time <= 0)
 
 
 def _timestamp(packet: WaitingPacket) -> int:

@@ -19,6 +19,13 @@ class Unwrapper:
 
     def unwrap(self, value: int) -> int:
         """Return ``value`` without the wrap; the first one stands for itself."""
-        extended = value if self._newest is None else self._newest + self.ahead(value)
-        self._newest = extended if self._newest is None else max(self._newest, extended)
+        if self._newest is None:
+            self._newest = value
+        return self.advance(self.ahead(value))
+
+    def advance(self, ahead: int) -> int:
+        """Return the value that lies so far :meth:`ahead`, without the wrap. Not for the first one."""
+        assert self._newest is not None
+        extended = self._newest + ahead
+        self._newest = max(self._newest, extended)
         return extended
