@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from edge_agent.audio.encoding import Encoder, OpusPackets, PlainPackets
 from edge_agent.audio.opus import OpusSettings
@@ -20,8 +20,7 @@ PREROLL_S = 10.0
 """How much is held by default."""
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedPacket:
+class EncodedPacket(NamedTuple):
     """One packet; ``timestamp_samples`` counts at 48 kHz since the start and never goes back.
 
     It counts what was sent, which is what was captured but for what was held back, or told late.
