@@ -112,7 +112,7 @@ class Parts:
     volume_percent: int | None
     """Where the volume begins; None: as it is."""
     far_end: FarEnd
-    open_canceller: Callable[[], EchoCanceller]
+    open_canceller: Callable[[], EchoCanceller | None]
     wake_word: WakeWord | None
     """None where it is not called by a word."""
     open_pins: Callable[[], tuple[Factory | None, str]]

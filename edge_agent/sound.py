@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import ParamSpec
 
+from edge_agent.audio.both_ends import BothEnds
 from edge_agent.audio.capture import Capture
 from edge_agent.audio.ear import Ear
 from edge_agent.audio.playback import Playback
@@ -56,6 +57,8 @@ class Sound:
         self._uplink = parts.uplink
         self._loop = asyncio.get_running_loop()
         happened, crashed = in_loop(self._loop, self._happened), in_loop(self._loop, on_crash)
+        canceller, both_ends = parts.open_canceller(), BothEnds()
+        far_end = parts.far_end if canceller or parts.duck else None  # else nobody asks for it
         self.knob = VolumeKnob(parts.volume, in_loop(self._loop, self._turned))
         self.ear = Ear(parts.wake_word, happened, crashed)
         self.capture = Capture(
@@ -63,13 +66,19 @@ class Sound:
             parts.uplink,
             happened,
             crashed,
-            parts.far_end,
-            parts.open_canceller(),
+            both_ends,
+            far_end,
+            canceller,
             parts.duck,
             self.ear,
         )
         self.playback = Playback(
-            parts.open_output, parts.downlink, happened, crashed, parts.far_end, parts.gain
+            parts.open_output,
+            parts.downlink,
+            happened,
+            crashed,
+            (both_ends, far_end) if far_end else (both_ends,),
+            parts.gain,
         )
 
     @property

@@ -8,10 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from edge_agent.accounts import Accounts
+from edge_agent.audio.both_ends import BothEnds
 from edge_agent.audio.capture import Capture
 from edge_agent.audio.downlink import Downlink
-from edge_agent.audio.echo import Untouched
-from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.null import NullInput, NullOutput
 from edge_agent.audio.opus import OpusSettings
 from edge_agent.audio.playback import Playback
@@ -35,10 +34,10 @@ class Bench:
         self.told: list[Tell] = []
         self.packets: list[EncodedPacket] = []
         self.uplink = Uplink(OpusSettings())
-        downlink, far_end = Downlink(), FarEnd()
+        downlink, both_ends = Downlink(), BothEnds()
         events: list[Event] = []
-        self.capture = Capture(NullInput, self.uplink, events.append, crashed, far_end, Untouched())
-        self.playback = Playback(NullOutput, downlink, events.append, crashed, far_end)
+        self.capture = Capture(NullInput, self.uplink, events.append, crashed, both_ends)
+        self.playback = Playback(NullOutput, downlink, events.append, crashed, (both_ends,))
         self.accounts = Accounts(self.capture, self.playback, self.uplink, downlink, self.told.append)
 
     def counters(self) -> TransportCounters:

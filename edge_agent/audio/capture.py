@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from itertools import zip_longest
 
+from edge_agent.audio.both_ends import BothEnds
 from edge_agent.audio.device import PcmInput
 from edge_agent.audio.device_thread import DeviceThread
 from edge_agent.audio.ear import Ear
@@ -16,7 +16,7 @@ from edge_agent.audio.level import PeakMeter, from_dbfs
 from edge_agent.audio.thread import RETRY_S, SoundThread
 from edge_agent.audio.uplink import Uplink
 from edge_agent.core.events import Device, Event
-from edge_agent.core.likeness import Sounds, likeness
+from edge_agent.core.likeness import likeness
 from edge_agent.core.pcm import (
     BYTES_PER_S,
     PERIOD_S,
@@ -41,9 +41,9 @@ IDLE_STAND_IN_S = 0.1
 class Capture(DeviceThread[PcmInput]):
     """Reads the microphone while it is enabled, which it is at first, and feeds it to ``uplink``.
 
-    Every block passes through ``canceller`` together with what ``far_end`` says was played. Levels and voices
-    are those of the cleaned sound. ``duck`` is told of each period whether it held a voice, whether something
-    was played, and the time. ``ear`` hears the cleaned sound, gate or not.
+    Every block passes through ``canceller``, if there is one, together with what ``far_end`` says was played.
+    Levels and voices are those of the cleaned sound. ``both_ends`` remembers it; ``ear`` hears it always.
+    ``duck`` is told of each period whether it held a voice, whether something was played, and the time.
 
     A device that fails is told once (DeviceLost), tried again every RETRY_S, and told once when it works
     again (DeviceBack). While there is none, or it is disabled, the session hears silence and the sample
@@ -57,8 +57,9 @@ class Capture(DeviceThread[PcmInput]):
         uplink: Uplink,
         on_event: Callable[[Event], None],
         on_crash: Callable[[BaseException], None],
-        far_end: FarEnd,
-        canceller: EchoCanceller,
+        both_ends: BothEnds,
+        far_end: FarEnd | None = None,
+        canceller: EchoCanceller | None = None,
         duck: Callable[[bool, bool, float], None] | None = None,
         ear: Ear | None = None,
     ) -> None:
@@ -68,8 +69,7 @@ class Capture(DeviceThread[PcmInput]):
         self._canceller = canceller
         self._duck = duck
         self._ear = ear
-        self._sounds = Sounds()
-        self._sounds_lock = threading.Lock()
+        self._both_ends = both_ends
         self._meter = PeakMeter()
         self._voice_peak = from_dbfs(VOICE_DBFS)
         self._is_enabled = True
@@ -90,9 +90,7 @@ class Capture(DeviceThread[PcmInput]):
 
         For any thread; takes some 15 ms on a PC.
         """
-        with self._sounds_lock:
-            played, heard = self._sounds.snapshot()
-        return likeness(played, heard)
+        return likeness(*self._both_ends.snapshot())
 
     def set_enabled(self, enabled: bool) -> None:
         """Open or close the device. Closed within a period, open again within IDLE_STAND_IN_S."""
@@ -119,7 +117,8 @@ class Capture(DeviceThread[PcmInput]):
                 block = device.read()
                 if device.xruns != known_xruns:
                     self._close_gap(block)
-                    self._far_end.restart()
+                    if self._far_end is not None:
+                        self._far_end.restart()
                     self.xruns += device.xruns - (known_xruns or 0)
                     known_xruns = device.xruns
                 self._take(block)
@@ -128,14 +127,13 @@ class Capture(DeviceThread[PcmInput]):
 
     def _take(self, block: bytes) -> None:
         now = time.monotonic()
-        played = self._far_end.take(len(block))
-        cleaned = self._canceller.process(block, played)
+        played = b"" if self._far_end is None else self._far_end.take(len(block))
+        cleaned = block if self._canceller is None else self._canceller.process(block, played)
         self._uplink.feed(cleaned)
         if self._ear is not None:
             self._ear.hear(cleaned)
         self._heard_until_s = now
-        with self._sounds_lock:
-            self._sounds.add(played, cleaned)
+        self._both_ends.heard(cleaned)
         magnitude = peak(cleaned)
         self._meter.feed(magnitude, len(cleaned) / BYTES_PER_S)
         is_heard = self._uplink.gate_is_open
@@ -148,15 +146,16 @@ class Capture(DeviceThread[PcmInput]):
     def _close_gap(self, block: bytes) -> None:
         """Advance the sample clock to ``block``, which has just been read: what was in between is lost."""
         gap_s = time.monotonic() - len(block) / BYTES_PER_S - self._heard_until_s
-        self._uplink.skip(round(gap_s * SAMPLE_RATE_HZ))
+        gap_samples = max(0, round(gap_s * SAMPLE_RATE_HZ))
+        self._uplink.skip(gap_samples)
+        self._both_ends.missed(gap_samples)
 
     def _stand_in(self, thread: SoundThread, until_s: float) -> None:
         """Be the microphone that there is not, until ``until_s``, a change of the enabling or the end."""
         self._meter.reset()
         if self._ear is not None:
             self._ear.pause()
-        with self._sounds_lock:
-            self._sounds.clear()
+        self._both_ends.deafened()
         was_enabled = self._is_enabled
         while not thread.is_stopping and self._is_enabled is was_enabled and time.monotonic() < until_s:
             thread.wait(STAND_IN_S if self._uplink.is_connected else IDLE_STAND_IN_S)

@@ -24,14 +24,6 @@ class EchoCanceller(Protocol):
         """
 
 
-class Untouched:
-    """No echo cancellation here: half duplex, or the device or the sound server does it."""
-
-    def process(self, near: bytes, far: bytes) -> bytes:
-        """Return ``near`` itself."""
-        return near
-
-
 class Cancellation(enum.Enum):
     """Who takes the echo out."""
 
@@ -85,13 +77,14 @@ def is_cancelled(settings: EchoSettings) -> bool:
             return cancellation is not Cancellation.OFF
 
 
-def open_canceller(settings: EchoSettings) -> EchoCanceller:
-    """Return the canceller that the settings ask for. Raises ConfigError like :func:`is_cancelled`.
+def open_canceller(settings: EchoSettings) -> EchoCanceller | None:
+    """Return the canceller that the settings ask for, None where that is not done here: half duplex, or the
+    device or the sound server does it. Raises ConfigError like :func:`is_cancelled`.
 
     The packages are loaded here and not before: numpy alone needs 14 MiB.
     """
     if not is_cancelled(settings) or settings.cancellation is Cancellation.HARDWARE:
-        return Untouched()
+        return None
     from edge_agent.audio.aec3 import Aec3
 
     return Aec3(settings.noise_suppression)

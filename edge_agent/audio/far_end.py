@@ -121,8 +121,8 @@ class FarEnd:
     """A bounded queue of played samples. No call waits for anything but the lock.
 
     ``fill_s`` is how long what was played waits in the loudspeaker's buffer: half of what that is beyond two
-    periods stays in hand from the beginning, for a loudspeaker's thread that is late. ``played`` and
-    ``flushed`` belong to the playback thread, ``take`` and ``restart`` to the capture thread.
+    periods stays in hand from the beginning, for a loudspeaker's thread that is late. ``played``,
+    ``flushed`` and ``stopped`` belong to the playback thread, ``take`` and ``restart`` to the capture thread.
     """
 
     def __init__(self, fill_s: float = 0.0) -> None:
@@ -156,12 +156,16 @@ class FarEnd:
             self._samples += memoryview(pcm)[missed_bytes:]
             self._drop(len(self._samples) - LIMIT_PERIODS * PERIOD_BYTES)
 
-    def flushed(self) -> None:
-        """What the loudspeaker had not played yet was thrown away, or it has gone: it is silent for as long.
+    def flushed(self, unplayed_bytes: int) -> None:
+        """What the loudspeaker had not played yet was thrown away, or it ran dry: it is silent for as long.
 
         The depth stays, too: the loudspeaker's buffer is filled as before, and a canceller need not look for
         the echo again in the answer that follows.
         """
+        self.stopped()
+
+    def stopped(self) -> None:
+        """The loudspeaker has gone."""
         with self._lock:
             self._samples[:] = bytes(len(self._samples))
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import audioop
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from edge_agent.audio.device import PcmOutput
 from edge_agent.audio.device_thread import DeviceThread
-from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.gain import Gain
 from edge_agent.audio.interrupt import Interrupt
 from edge_agent.audio.level import PeakMeter
 from edge_agent.audio.thread import RETRY_S, SoundThread
 from edge_agent.core.events import Device, Event, SoundEnded, SoundStarted
-from edge_agent.core.pcm import BYTES_PER_S, SAMPLE_BYTES, SILENCE, PcmQueue, fade_out
+from edge_agent.core.pcm import BYTES_PER_S, SAMPLE_BYTES, SAMPLE_RATE_HZ, SILENCE, PcmQueue, fade_out
 from edge_agent.core.playout.samples import AUDIBLE_PEAK, peak
 from edge_agent.errors import AudioDeviceError
 
@@ -51,8 +50,21 @@ class PcmSource(Protocol):
         """Drop all that waits: there is no loudspeaker, and later would be too late."""
 
 
+class Listener(Protocol):
+    """Who is told what the device gets, in the playback thread."""
+
+    def played(self, block: bytes) -> None:
+        """Take what was written."""
+
+    def flushed(self, unplayed_bytes: int) -> None:
+        """Know that the device is silent: the newest so much was thrown away; 0: it ran dry."""
+
+    def stopped(self) -> None:
+        """Know that the device has gone."""
+
+
 class Playback(DeviceThread[PcmOutput]):
-    """Plays ``source`` for ever, and tells ``far_end`` what the device got.
+    """Plays ``source`` for ever, and tells ``listeners`` what the device got.
 
     SoundStarted is told when the first audible period is handed to the device, SoundEnded when HANG_OVER_S
     of silence came after the last one and the device has played that one; neither tells of what
@@ -68,13 +80,13 @@ class Playback(DeviceThread[PcmOutput]):
         source: PcmSource,
         on_event: Callable[[Event], None],
         on_crash: Callable[[BaseException], None],
-        far_end: FarEnd,
+        listeners: Sequence[Listener] = (),
         gain: Gain | None = None,
     ) -> None:
         """``gain``: makes the sound louder or softer on its way to the device; None: as it comes."""
         super().__init__("playback", Device.LOUDSPEAKER, open_device, on_event, on_crash)
         self._source = source
-        self._far_end = far_end
+        self._listeners = listeners
         self._gain = gain or Gain()
         self._on_event = on_event
         self._flush_is_due = Interrupt()
@@ -118,7 +130,8 @@ class Playback(DeviceThread[PcmOutput]):
             try:
                 self._play(thread)
             except AudioDeviceError as error:
-                self._far_end.flushed()
+                for listener in self._listeners:
+                    listener.stopped()
                 self._fall_silent()
                 self._story.failed(error)
                 thread.wait(RETRY_S)
@@ -137,7 +150,7 @@ class Playback(DeviceThread[PcmOutput]):
                 if not is_fading:
                     self._write(device, self._source.pull(time.monotonic()))
                 if device.xruns != known_xruns:
-                    self._far_end.flushed()
+                    self._tell_flushed(0)
                     self.xruns += device.xruns - known_xruns
                     known_xruns = device.xruns
                 self._story.works()
@@ -148,16 +161,16 @@ class Playback(DeviceThread[PcmOutput]):
         self._flush_is_due.clear()
         if not self._is_sounding:
             return False
-        unplayed = self._unplayed(device)
+        unplayed_bytes = _whole_samples(device.queued_s())
+        unplayed = self._remembered(unplayed_bytes)
         device.drop()
-        self._far_end.flushed()
+        self._tell_flushed(unplayed_bytes)
         self._hand_over(device, fade_out(unplayed) if unplayed else SILENCE)
         self._fall_silent()
         return True
 
-    def _unplayed(self, device: PcmOutput) -> bytes:
+    def _remembered(self, unplayed_bytes: int) -> bytes:
         """What the device would play next, as far as it is remembered: where the fade-out begins."""
-        unplayed_bytes = round(device.queued_s() * BYTES_PER_S) // 2 * 2
         remembered = b"".join(self._history)
         is_remembered = 0 < unplayed_bytes <= len(remembered)
         return remembered[len(remembered) - unplayed_bytes :] if is_remembered else b""
@@ -187,7 +200,12 @@ class Playback(DeviceThread[PcmOutput]):
 
     def _hand_over(self, device: PcmOutput, block: bytes) -> None:
         device.write(block)
-        self._far_end.played(block)
+        for listener in self._listeners:
+            listener.played(block)
+
+    def _tell_flushed(self, unplayed_bytes: int) -> None:
+        for listener in self._listeners:
+            listener.flushed(unplayed_bytes)
 
     def _begin_to_sound(self) -> None:
         if not self._is_sounding:
@@ -200,3 +218,8 @@ class Playback(DeviceThread[PcmOutput]):
         if self._is_sounding:
             self._is_sounding = False
             self._on_event(SoundEnded())
+
+
+def _whole_samples(duration_s: float) -> int:
+    """Return how many bytes so much sound has."""
+    return round(duration_s * SAMPLE_RATE_HZ) * SAMPLE_BYTES

@@ -49,7 +49,6 @@ cancels 0.53 to 0.94, 5 leaks of AEC3 after gaps in the sound 0 to 0.61 (one bel
 began 0 to 2 s after the answer 0 to 0.41."""
 
 _SAMPLES = PERIOD_SAMPLES // STRIDE
-_THINNED_BYTES = _SAMPLES * SAMPLE_BYTES
 _LOUD = round(32_768 * 10 ** (LOUD_DBFS / 20))
 _FLOOR = 1_000.0
 """Added to a band's power: next to nothing, so that the logarithm exists."""
@@ -68,45 +67,22 @@ def _waves(hz: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
 _WAVES = tuple(_waves(hz) for hz in BANDS_HZ)
 
 
-class Sounds:
-    """The last two seconds of what was heard, and half a second more of what was played: a sixth of both.
-
-    Fed by one thread; another one may take a :meth:`snapshot` under a lock that both hold.
-    """
-
-    def __init__(self) -> None:
-        self._played = bytearray()
-        self._heard = bytearray()
-
-    def add(self, played: bytes, heard: bytes) -> None:
-        """Take a block of both, as many periods of 48 kHz mono; of what was played b"" for nothing."""
-        self._played += _thinned(played or bytes(len(heard)))
-        self._heard += _thinned(heard)
-        del self._played[: -(WINDOW_PERIODS + LONGEST_LAG_PERIODS) * _THINNED_BYTES]
-        del self._heard[: -WINDOW_PERIODS * _THINNED_BYTES]
-
-    def clear(self) -> None:
-        """Forget: what follows does not belong to what was."""
-        self._played.clear()
-        self._heard.clear()
-
-    def snapshot(self) -> tuple[Sequence[bytes], Sequence[bytes]]:
-        """Return the periods of what was played and heard, the newest last, for :func:`likeness`."""
-        return _periods(self._played), _periods(self._heard)
-
-
-def likeness(played: Sequence[bytes], heard: Sequence[bytes]) -> float:
+def likeness(played: bytes, heard: bytes) -> float:
     """Return how much of ``heard`` is what was ``played``: 0 nothing, 1 everything.
+
+    Both are 48 kHz mono, s16, and end at about the same time; of what was heard the last WINDOW_PERIODS
+    count, of what was played LONGEST_LAG_PERIODS more.
 
     The greatest product, over lags of 0 to LONGEST_LAG_PERIODS, of the correlation of both spectra and the
     share of what was heard while it can have been an echo. 0 while there is less than WINDOW_PERIODS, or
     less than LEAST_PERIODS in common. Takes 15 ms on a PC, by which sounds that are loud all the time double.
     """
-    if len(heard) < WINDOW_PERIODS:
+    near = _periods(heard, WINDOW_PERIODS)
+    far = _periods(played, WINDOW_PERIODS + LONGEST_LAG_PERIODS)
+    if len(near) < WINDOW_PERIODS:
         return 0.0
-    ear = _Spectra.of(heard[-WINDOW_PERIODS:])
-    mouth = _Spectra.of(played)
-    ends = range(len(played), WINDOW_PERIODS - 1, -1)
+    ear, mouth = _Spectra.of(near), _Spectra.of(far)
+    ends = range(len(far), WINDOW_PERIODS - 1, -1)
     return max((_likeness_at(mouth.window(end), ear) for end in ends), default=0.0)
 
 
@@ -147,12 +123,12 @@ def _likeness_at(mouth: _Spectra, ear: _Spectra) -> float:
     return min(1.0, max(0.0, correlation * share))
 
 
-def _thinned(block: bytes) -> bytes:
-    return memoryview(block).cast("h")[::STRIDE].tobytes()
-
-
-def _periods(thinned: bytearray) -> Sequence[bytes]:
-    return [bytes(thinned[at : at + _THINNED_BYTES]) for at in range(0, len(thinned), _THINNED_BYTES)]
+def _periods(pcm: bytes, limit_periods: int) -> Sequence[bytes]:
+    """Return the last whole periods of a sound up to its end, a sixth of the samples of each."""
+    samples = memoryview(pcm).cast("h")
+    count = min(limit_periods, len(samples) // PERIOD_SAMPLES)
+    begins = range(len(samples) - count * PERIOD_SAMPLES, len(samples), PERIOD_SAMPLES)
+    return [samples[at : at + PERIOD_SAMPLES : STRIDE].tobytes() for at in begins]
 
 
 def _shape(period: bytes) -> Shape:

@@ -3,18 +3,19 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from edge_agent.audio import capture as capture_module
+from edge_agent.audio.both_ends import BothEnds
 from edge_agent.audio.capture import Capture
 from edge_agent.audio.device import PcmInput
 from edge_agent.audio.ear import Ear
-from edge_agent.audio.echo import Untouched
 from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.level import FLOOR_DBFS
 from edge_agent.audio.opus import OpusDecoder, OpusSettings
+from edge_agent.audio.playback import Listener
 from edge_agent.audio.uplink import EncodedPacket, Uplink
 from edge_agent.core.commands import Gate, Listening
 from edge_agent.core.events import Device, DeviceBack, DeviceLost, Event, VoiceHeard
@@ -31,9 +32,9 @@ GONE = AudioDeviceError("plughw:7: No such device; plug it in")
 class EchoingInput(FakeInput):
     """A microphone beside a loudspeaker that plays a block whenever one is captured; hangs at the end."""
 
-    def __init__(self, far_end: FarEnd, played: list[bytes]) -> None:
+    def __init__(self, listeners: Sequence[Listener], played: list[bytes]) -> None:
         super().__init__()
-        self._far_end = far_end
+        self._listeners = listeners
         self._to_be_played = deque(played)
 
     def read(self) -> bytes:
@@ -41,7 +42,9 @@ class EchoingInput(FakeInput):
             self.hangs.set()
         block = super().read()
         if self._to_be_played:
-            self._far_end.played(self._to_be_played.popleft())
+            played = self._to_be_played.popleft()
+            for listener in self._listeners:
+                listener.played(played)
         return block
 
 
@@ -57,15 +60,16 @@ class Bench:
         self.packets: list[EncodedPacket] = []
         self.uplink = Uplink(OpusSettings())
         self.ducked: list[tuple[bool, bool]] = []
-        self.far_end = FarEnd()
+        self.both_ends, self.far_end = BothEnds(), FarEnd()
         self.ear = Ear(None, self.events.append, self.crashes.append)
         self.capture = Capture(
             self.open,
             self.uplink,
             self.events.append,
             self.crashes.append,
+            self.both_ends,
             self.far_end,
-            Untouched(),
+            None,
             lambda is_voice, is_played, now: self.ducked.append((is_voice, is_played)),
             self.ear,
         )
@@ -86,7 +90,7 @@ class Bench:
         wait_until(lambda: self.capture.progress >= target, f"{steps} steps of progress")
 
     def hear_while_played(self, heard: list[bytes], played: list[bytes]) -> None:
-        self.microphone = EchoingInput(self.far_end, played)
+        self.microphone = EchoingInput((self.both_ends, self.far_end), played)
         self.microphone.hear(heard)
         self.capture.start()  # it may have heard everything before anybody looks at its progress
         wait_until(self.microphone.is_hanging.is_set, "everything to be heard")
@@ -311,7 +315,7 @@ def ignore(error: BaseException) -> None:
 
 def test_stopping_before_the_start_is_fine() -> None:
     make: Callable[[], PcmInput] = FakeInput
-    capture = Capture(make, Uplink(OpusSettings()), lambda event: None, ignore, FarEnd(), Untouched())
+    capture = Capture(make, Uplink(OpusSettings()), lambda event: None, ignore, BothEnds())
     assert capture.stop(0.0)
 
 

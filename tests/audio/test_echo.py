@@ -7,10 +7,8 @@ import pytest
 
 from edge_agent.audio import echo as echo_module
 from edge_agent.audio.aec3 import Aec3
-from edge_agent.audio.echo import Cancellation, EchoSettings, Untouched, is_cancelled, open_canceller
-from edge_agent.core.pcm import SILENCE
+from edge_agent.audio.echo import Cancellation, EchoSettings, is_cancelled, open_canceller
 from edge_agent.errors import ConfigError
-from tests.audio.sounds import tone
 
 
 @pytest.fixture
@@ -30,7 +28,7 @@ def test_software_cancels_where_it_is_installed(cancellation: Cancellation) -> N
 def test_nothing_cancels_where_it_is_not() -> None:
     settings = EchoSettings(Cancellation.AUTO)
     assert not is_cancelled(settings)
-    assert isinstance(open_canceller(settings), Untouched)
+    assert open_canceller(settings) is None
 
 
 @pytest.mark.usefixtures("bare_machine")
@@ -47,8 +45,7 @@ def test_sound_is_left_alone_where_somebody_else_or_nobody_cancels(
 ) -> None:
     settings = EchoSettings(cancellation)
     assert is_cancelled(settings) is works
-    block = tone(400, 0.01)
-    assert open_canceller(settings).process(block, SILENCE) is block
+    assert open_canceller(settings) is None
 
 
 def test_a_daemon_that_does_not_cancel_does_not_load_what_it_takes() -> None:

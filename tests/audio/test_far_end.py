@@ -175,7 +175,7 @@ def test_a_microphone_that_begins_gets_what_was_played_last() -> None:
 
 def test_what_the_loudspeaker_threw_away_is_no_reference() -> None:
     far_end = filled(3)
-    far_end.flushed()
+    far_end.flushed(0)
     far_end.played(numbered(9))
     assert [number_of(far_end.take()) for _ in range(4)] == [None, None, None, 9], "the depth stays"
 
@@ -246,7 +246,7 @@ def test_nothing_comes_out_twice_or_out_of_order_and_the_queue_is_bounded(calls:
             case "take":
                 taken += [found for found in [number_of(far_end.take())] if found is not None]
             case "flushed":
-                far_end.flushed()
+                far_end.flushed(0)
             case "restart":
                 far_end.restart()
         assert -LATE_LIMIT_PERIODS <= far_end.depth_periods <= LIMIT_PERIODS

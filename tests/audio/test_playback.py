@@ -37,7 +37,7 @@ class Bench:
         self.far_end = FarEnd()
         self.gain = Gain()
         self.playback = Playback(
-            self.open, self.source, self.events.append, self.crashes.append, self.far_end, self.gain
+            self.open, self.source, self.events.append, self.crashes.append, (self.far_end,), self.gain
         )
 
     def open(self) -> PcmOutput:

@@ -10,11 +10,10 @@ import pytest
 from edge_agent.audio import capture as capture_module
 from edge_agent.audio import playback as playback_module
 from edge_agent.audio.alsa import AlsaInput, AlsaOutput
+from edge_agent.audio.both_ends import BothEnds
 from edge_agent.audio.capture import Capture
 from edge_agent.audio.device import DeviceSettings
 from edge_agent.audio.downlink import Downlink
-from edge_agent.audio.echo import Untouched
-from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.opus import OpusDecoder, OpusSettings
 from edge_agent.audio.playback import Playback
 from edge_agent.audio.uplink import EncodedPacket, Uplink
@@ -55,17 +54,16 @@ class Road:
         self.outputs: list[RememberingOutput] = []
         self.uplink = Uplink(OpusSettings())
         self.downlink = Downlink()
-        far_end = FarEnd()
+        both_ends = BothEnds()
         self.capture = Capture(
             lambda: AlsaInput.open("mic", SETTINGS),
             self.uplink,
             self.events.append,
             self.crashes.append,
-            far_end,
-            Untouched(),
+            both_ends,
         )
         self.playback = Playback(
-            self.open_output, self.downlink, self.events.append, self.crashes.append, far_end
+            self.open_output, self.downlink, self.events.append, self.crashes.append, (both_ends,)
         )
 
     def open_output(self) -> RememberingOutput:

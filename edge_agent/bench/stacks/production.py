@@ -13,7 +13,6 @@ from pathlib import Path
 
 from edge_agent import host
 from edge_agent.audio.downlink import Downlink
-from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.null import NullOutput
 from edge_agent.audio.playback import Playback
 from edge_agent.bench.stacks.wire import Recording, Wire
@@ -62,7 +61,7 @@ async def run() -> None:
     """Talk to the bench until it has gone."""
     wire, recording, downlink = await Wire.open(), Recording(CHANNELS), Downlink()
     peer = Peer((), _Road(downlink))
-    playback = Playback(lambda: _Loudspeaker(recording), downlink, lambda _: None, lambda _: None, FarEnd())
+    playback = Playback(lambda: _Loudspeaker(recording), downlink, lambda _: None, lambda _: None)
     host.settle()
     playback.start()
     wire.say({"offer": await peer.make_offer()})
