@@ -35,8 +35,10 @@ Look = tuple[float, int]
 
 @dataclass(frozen=True)
 class AnswerGap:
-    """The longest gap in an answer, 0 for none, and whether a hand-over came directly before or after it."""
+    """The longest gap in the answer of a turn, 0 for none, and whether a hand-over came directly before or
+    after it."""
 
+    turn: int
     text: str
     longest_s: float
     is_by_hand_over: bool
@@ -104,7 +106,7 @@ def gaps(
             continue
         heard = _recorded(daemon, begins[n], begins[n + 1])
         is_by = any(begins[max(0, n - 1)] <= place < begins[n + 1] for place in hand_overs)
-        found.append(AnswerGap(text, longest_gap_s(_said(text), heard), is_by))
+        found.append(AnswerGap(n, text, longest_gap_s(_said(text), heard), is_by))
     return found
 
 

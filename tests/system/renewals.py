@@ -60,6 +60,8 @@ class Findings:
     heard: list[str] = field(default_factory=list)
     """What the server recognised."""
     answers: list[str] = field(default_factory=list)
+    turns: list[tuple[float, float]] = field(default_factory=list)
+    """When each began and was over, in monotonic seconds."""
     unanswered: list[str] = field(default_factory=list)
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     loudspeaker_s: float = 0.0
@@ -88,6 +90,13 @@ class Findings:
     def overlaps_s(self) -> list[float]:
         """How long each session was open beside one that was open before, as the server saw it."""
         return overlaps_s(self.calls.values())
+
+    @property
+    def misheard_turns(self) -> list[int]:
+        """The turns of :attr:`mistaken`, if each was heard as something."""
+        if len(self.asked) != len(self.heard):
+            return []
+        return [n for n, asked in enumerate(self.asked) if asked != self.heard[n]]
 
     @property
     def mistaken(self) -> list[tuple[str, str]]:
@@ -151,7 +160,8 @@ def _one_turn(daemon: Daemon, question: str, found: Findings) -> None:
     mark = daemon.seen.mark
     found.asked.append(question)
     daemon.say(spoken(question))
-    deadline = time.monotonic() + TURN_LIMIT_S
+    began = time.monotonic()
+    deadline = began + TURN_LIMIT_S
     while time.monotonic() < deadline:
         states = daemon.seen.states(mark)
         if "speaking" in states and states[-1] == "ready":
@@ -159,6 +169,7 @@ def _one_turn(daemon: Daemon, question: str, found: Findings) -> None:
         time.sleep(0.02)
     else:
         found.unanswered.append(f"{question}: {daemon.seen.states(mark)}")
+    found.turns.append((began, time.monotonic()))
     final = [line for line in daemon.seen.since(mark, "transcript") if line["final"]]
     found.answers.append(" ".join(line["text"] for line in final if line["role"] == "assistant"))
 

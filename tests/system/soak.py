@@ -14,6 +14,7 @@ import time
 
 from tests.interop.foreign import RENEWED
 from tests.system.renewals import EMBEDDED, Findings, converse
+from tests.system.standstill import Standstills, standstills
 
 BENCHES = {"embedded": EMBEDDED, "foreign": RENEWED}
 
@@ -41,8 +42,10 @@ def main() -> int:
             _say(f"{shown} turns, {len(found.calls)} sessions, unanswered: {found.unanswered}")
         return bool(time.monotonic() < end)
 
-    found = converse(goes_on, BENCHES[wished.server])
+    with standstills() as machine:
+        found = converse(goes_on, BENCHES[wished.server])
     _tell(found)
+    _tell_standstills(found, machine)
     has_gap = max([found.late_at_end_s, *found.gaps_s(by_hand_over=True)]) > GAP_LIMIT_S
     return 1 if found.unanswered or found.mistaken or found.forgotten or has_gap else 0
 
@@ -89,6 +92,19 @@ def _tell_gaps(found: Findings) -> None:
     for gap in found.gaps:
         if gap.longest_s > GAP_LIMIT_S:
             _say(f"  {1000 * gap.longest_s:.1f} ms: {gap}")
+
+
+def _tell_standstills(found: Findings, machine: Standstills) -> None:
+    """Say what the machine did meanwhile: whether a gap is its own is for the reader to judge."""
+    by_turn_s = [machine.longest_s(*turn) for turn in found.turns]
+    over = [n for n, longest_s in enumerate(by_turn_s) if longest_s > GAP_LIMIT_S]
+    _say(
+        f"the machine stood still for more than {1000 * GAP_LIMIT_S:g} ms in {len(over)} of {len(by_turn_s)} "
+        f"turns, at worst {1000 * max(by_turn_s, default=0.0):.1f} ms"
+    )
+    told = {gap.turn: "gap" for gap in found.gaps if gap.longest_s > GAP_LIMIT_S}
+    for turn, what in sorted({**told, **dict.fromkeys(found.misheard_turns, "misheard")}.items()):
+        _say(f"  turn {turn} ({what}): the machine stood still for {1000 * by_turn_s[turn]:.1f} ms at most")
 
 
 if __name__ == "__main__":
