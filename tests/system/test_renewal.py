@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.system.renewals import converse
+from edge_agent.audio.resample import Resampler
+from edge_agent.server.listening_wire import SAMPLE_RATE_HZ
+from edge_agent.server.recognizer import Recognizer
+from tests.speech import RATE_HZ, spoken
+from tests.system.renewals import MEMORY, QUESTIONS, converse
 
 TURNS = 4
 
@@ -27,3 +31,16 @@ def test_a_conversation_goes_on_over_sessions_that_soon_end() -> None:
     assert abs(found.late_at_end_s) < GAP_LIMIT_S
     assert len(found.gaps) == TURNS, "every answer was compared with what the server said"
     assert max(found.gaps_s(by_hand_over=True)) < GAP_LIMIT_S, found.gaps
+
+
+async def test_what_is_asked_is_understood_wherever_the_samples_fall() -> None:
+    recognizer = Recognizer()
+    await recognizer.start()
+    try:
+        for question in (*QUESTIONS, MEMORY):
+            for late_samples in (0, RATE_HZ // 200, RATE_HZ // 90):
+                sound = bytes((RATE_HZ // 5 + late_samples) * 2) + spoken(question) + bytes(RATE_HZ)
+                heard = Resampler(RATE_HZ, 1, SAMPLE_RATE_HZ).feed(sound)
+                assert await recognizer.recognise(heard) == question
+    finally:
+        await recognizer.close()
