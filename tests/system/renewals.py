@@ -106,7 +106,7 @@ class Findings:
         """Questions that were not heard as they were asked: lost, doubled or misheard."""
         if len(self.asked) != len(self.heard):
             return [(f"{len(self.asked)} asked", f"{len(self.heard)} heard")]
-        return [pair for pair in zip(self.asked, self.heard, strict=True) if pair[0] != pair[1]]
+        return [(self.asked[n], self.heard[n]) for n in self.misheard_turns]
 
     @property
     def forgotten(self) -> list[tuple[str, str]]:
