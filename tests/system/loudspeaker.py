@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
 import os
 import threading
 import time
@@ -28,6 +29,9 @@ AROUND_S = 1.0
 
 HAND_OVER = "has taken over"
 
+SYLLABLE_S = 0.2
+"""An answer of which no piece of this length is missing was heard. A recogniser is no measure where the time
+of day is told: there are minutes that it mishears."""
 
 Look = tuple[float, int]
 """A moment, in monotonic seconds, and how much was recorded by then."""
@@ -108,6 +112,16 @@ def gaps(
         is_by = any(begins[max(0, n - 1)] <= place < begins[n + 1] for place in hand_overs)
         found.append(AnswerGap(n, text, longest_gap_s(_said(text), heard), is_by))
     return found
+
+
+def longest_missing_s(daemon: Daemon, answer: str, first_s: float = math.inf) -> float:
+    """Return the longest piece of an answer that was not heard, wherever in the recording it was said.
+
+    Of an answer that was interrupted, only the first ``first_s`` count.
+    """
+    said = _said(answer)
+    recorded = (os.stat(daemon.loudspeaker).st_size - HEADER_BYTES) // 2
+    return longest_gap_s(said[: int(min(first_s * RATE_HZ, len(said)))], _recorded(daemon, 0, recorded))
 
 
 @functools.cache

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 NAP_S = 0.005
 LEAST_S = 0.010
@@ -46,17 +47,27 @@ class Standstills:
 def standstills() -> Iterator[Standstills]:
     """Watch each processor from outside, by a process that sleeps; told when the block has ended."""
     seen = Standstills()
-    with tempfile.TemporaryFile("w+") as output:
-        watches = [
-            subprocess.Popen([sys.executable, "-c", _WATCH, str(processor)], stdout=output)
-            for processor in sorted(os.sched_getaffinity(0))
-        ]
+    with tempfile.TemporaryDirectory() as folder:
+        # A file for each: what two processes write to one may come to lie on top of each other.
+        notes = [Path(folder, str(processor)) for processor in sorted(os.sched_getaffinity(0))]
+        watches = [_watch(note) for note in notes]
         try:
             yield seen
         finally:
             for watch in watches:
                 watch.kill()
+            for watch in watches:
                 watch.wait(END_LIMIT_S)
-        output.seek(0)
-        lines = [line.split() for line in output if line.endswith("\n")]
-        seen.found = sorted((float(at), float(late)) for at, late in lines)
+        lines = [line for note in notes for line in note.read_text().splitlines(keepends=True)]
+    seen.found = sorted(_read(line) for line in lines if line.endswith("\n"))  # one may have been cut short
+
+
+def _watch(note: Path) -> subprocess.Popen[bytes]:
+    """Watch the processor that ``note`` is named for; what is seen is written there."""
+    with note.open("wb") as output:
+        return subprocess.Popen([sys.executable, "-c", _WATCH, note.name], stdout=output)
+
+
+def _read(line: str) -> tuple[float, float]:
+    began, late = line.split()
+    return float(began), float(late)

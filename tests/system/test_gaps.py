@@ -10,6 +10,7 @@ import pytest
 
 from edge_agent.server.voice import SAMPLE_RATE_HZ, Speech, Voice
 from tests.system.gaps import RATE_HZ, Samples, longest_gap_s
+from tests.system.loudspeaker import SYLLABLE_S
 
 TEXT = "Seven plus five is twelve. You said: what day is it today."
 LOUD_AT_S = (0.3, 1.1, 2.0)
@@ -90,3 +91,9 @@ def test_retiming_of_ten_milliseconds_is_less_than_a_packet(
 
 def test_what_was_not_heard_at_all_is_missing_as_a_whole(said: Samples) -> None:
     assert longest_gap_s(said, np.zeros(5 * RATE_HZ)) > 0.2
+
+
+def test_another_sentence_does_not_stand_for_it(heard: Samples) -> None:
+    other = asyncio.run(Voice().speak("It is now two minutes past one in the afternoon."))
+    assert other is not None
+    assert longest_gap_s(np.frombuffer(other.pcm, np.int16).astype(float), heard) > 2 * SYLLABLE_S

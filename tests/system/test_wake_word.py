@@ -13,8 +13,9 @@ from edge_agent.audio.earcons import sound_of
 from edge_agent.core.commands import Earcon
 from tests.audio.sounds import wait_until
 from tests.processes import Daemon, running_daemon
-from tests.speech import recognised, spoken
+from tests.speech import spoken
 from tests.system.local_server import LocalServer, local_server
+from tests.system.loudspeaker import SYLLABLE_S, longest_missing_s
 
 VOICE = "rms"
 
@@ -70,7 +71,8 @@ def test_what_is_said_in_one_breath_with_the_word_is_answered_and_nothing_leaves
             time, product = transcripts(daemon, "assistant")
             assert time.startswith("It is now")
             assert product == "The answer is the number seventy two."
-            assert "it is now" in recognised(daemon.loudspeaker)
+            for answer in (time, product):
+                assert longest_missing_s(daemon, answer) < SYLLABLE_S
 
 
 def test_a_quiet_home_has_no_session_until_somebody_speaks() -> None:
