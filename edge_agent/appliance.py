@@ -245,8 +245,8 @@ class Appliance:
                 self._sound.playback.flush(ON_ITS_WAY_S)
             case PlaySound(sound=sound):
                 self._sound.playback.play_over(sound_of(sound))
-            case SetUplink(gate=gate, since=since):
-                self._parts.uplink.set_gate(gate, since)
+            case SetUplink(gate=gate, since=since, pause_s=pause_s):
+                self._parts.uplink.set_gate(gate, since, pause_s)
             case AwaitPause():
                 self._parts.uplink.await_pause()
             case ListenFor(what=what):

@@ -96,11 +96,11 @@ class Uplink:
         with self._lock:
             self._awaits_pause = True
 
-    def set_gate(self, gate: Gate, since: float | None = None) -> None:
+    def set_gate(self, gate: Gate, since: float | None = None, pause_s: float = 0.0) -> None:
         """Open, hold, keep or close, from the next block on.
 
         With ``since`` (monotonic seconds) an open gate first sends what was heard from then on and is still
-        held, without its silences and a little faster than it was said.
+        held, without its silences and a little faster than it was said; ``pause_s`` of silence go before it.
         """
         with self._lock:
             self._gate = gate
@@ -110,7 +110,7 @@ class Uplink:
                 case Gate.LISTENING | Gate.HOLDING | Gate.KEEPING:
                     self._preroll.stop()
                 case Gate.OPEN if since is not None:
-                    self._preroll.recall(time.monotonic() - since)
+                    self._preroll.recall(time.monotonic() - since, pause_s)
 
     def feed(self, block: bytes) -> None:
         """Take one block of the microphone, whole periods."""

@@ -62,12 +62,14 @@ class Gate(enum.Enum):
 class SetUplink:
     """Set the microphone's gate. Unless it is open silence is sent; the device itself stays open.
 
-    With ``since`` (monotonic seconds) an open gate first sends what was heard from then on and is held, and
-    MicrophoneCaughtUp tells when that is done. A closed gate forgets what was held.
+    With ``since`` (monotonic seconds) an open gate first sends what was heard from then on and is held, after
+    ``pause_s`` of silence, and MicrophoneCaughtUp tells when that is done. A closed gate forgets what was
+    held.
     """
 
     gate: Gate
     since: float | None = None
+    pause_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,10 @@ LONG_UNNOTICED_S = 3.0
 """The same for a server that is slow: silence is not told again, so more costs nothing. In a room that is
 never silent the next answer may be so much later."""
 
+PARTING_S = 0.7
+"""What was heard in part is told again after so much silence, or a server takes both for one sentence: most
+hear the end of one after half a second (OpenAI's ``silence_duration_ms`` is 500)."""
+
 FINISH_LIMIT_S = 3.0
 """Who is in the middle of a word when the way lapses is sent on to the next pause, for so long at most: as a
 short question takes, whose last word is not to come alone if all of it is only late. A room with a television
@@ -72,6 +76,8 @@ class MicrophoneGate:
         """What it was before the newest question was answered."""
         self._utterance_since: float | None = None
         self._missed_since: float | None = None
+        self._parting_s = 0.0
+        """How much silence goes before what was missed."""
         self._lapsed_turn = Turn.NOBODY
         self._told_since = 0.0
         """From when on the session was told last what was held for it."""
@@ -152,11 +158,14 @@ class MicrophoneGate:
         If something was lost, so is what goes with it: all of an utterance that it was in the middle of, and
         what may not have been noticed yet. Who waits for an answer has said everything before. If nothing was
         lost it misses what was held alone, if anything was. If the way lapses again while what was missed is
-        told, all of that is told once more; what was not even sent of it the uplink tells in any case.
+        told, all of that is told once more; what was not even sent of it the uplink tells in any case. What
+        may have been heard in part is parted by a silence from the whole that follows.
         """
         if not self.is_lapsed:
             return
         told_since = self._told_since if missed.since < self._told_until else math.inf
+        was_cut = self._utterance_since is not None or told_since < math.inf
+        self._parting_s = PARTING_S if missed.was_sent and was_cut else 0.0
         if not missed.was_sent:
             self._missed_since = self._reach_since if self.is_held else None
         elif self._utterance_since is not None:
@@ -209,8 +218,9 @@ class MicrophoneGate:
         if not self.is_catching_up:
             return [*commands, SetUplink(wanted)]
         self._told_since = self._unheard_since if self._missed_since is None else self._missed_since
+        pause_s = 0.0 if self._missed_since is None else self._parting_s
         self._missed_since, self._told_until = None, math.inf
-        return [*commands, SetUplink(wanted, self._told_since)]
+        return [*commands, SetUplink(wanted, self._told_since, pause_s)]
 
     def _set_reach(self, new: Reach, now: float) -> None:
         if new not in TRANSITIONS[self._reach]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_S
+from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_S, SILENCE
 from edge_agent.core.playout.samples import peak
 
 VOICE_PEAK = round(32_768 * 10 ** (-45.0 / 20))
@@ -91,13 +91,20 @@ class Preroll:
         self._is_behind = False
         self._backlog.clear()
 
-    def recall(self, last_s: float) -> None:
-        """Tell what is held of the last ``last_s``, and what was left untold, from the next block on."""
+    def recall(self, last_s: float, pause_s: float = 0.0) -> None:
+        """Tell what is held of the last ``last_s``, and what was left untold, from the next block on.
+
+        ``pause_s`` of silence go before it, and part it from what was told last.
+        """
         self.stop()
         first = self._now_periods - round(last_s / PERIOD_S)
         first = first if self._untold is None else min(first, self._untold - 1)
         first, self._untold = max(first, self._now_periods - round(OLDEST_S / PERIOD_S)), None
-        self._backlog.extend(each for each in self._held if each[0] > first)
+        wanted = [each for each in self._held if each[0] > first]
+        if wanted:
+            pause = (wanted[0][0], SILENCE)
+            self._backlog.extend([pause] * round(pause_s / PERIOD_S))
+        self._backlog.extend(wanted)
         self._credit_bytes = 0.0
         self._is_behind = True
 

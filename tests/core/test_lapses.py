@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge_agent.core import events as happened
 from edge_agent.core.commands import AwaitPause, Gate, SetUplink
 from edge_agent.core.faults import FaultKind
-from edge_agent.core.gate import FINISH_LIMIT_S, SILENT_S, UNNOTICED_S
+from edge_agent.core.gate import FINISH_LIMIT_S, PARTING_S, SILENT_S, UNNOTICED_S
 from edge_agent.core.lapse import Missed
 from edge_agent.core.settings import Duplex
 from edge_agent.protocol import client_events as ask
@@ -48,6 +48,11 @@ def told_since(scene: Scene) -> float | None:
     return uplinks[-1].since
 
 
+def told_after_s(scene: Scene) -> float:
+    """After how much silence that is told."""
+    return next(command.pause_s for _, command in reversed(scene.log) if isinstance(command, SetUplink))
+
+
 def position(scene: Scene) -> str:
     """Where the microphone's sound goes."""
     return scene.gate.value
@@ -71,6 +76,22 @@ def test_an_utterance_that_the_lapse_broke_is_told_from_its_beginning() -> None:
     scene = connected().until(106.0).hear(speech_started())
     mended(lapsed(scene.until(109.5)).until(112.0), 107.2)
     assert told_since(scene) == 106.0 - UNNOTICED_S
+    assert told_after_s(scene) == PARTING_S, "or its first words would be heard twice in one sentence"
+
+
+def test_what_was_not_heard_in_part_is_told_at_once() -> None:
+    scene = mended(lapsed(connected().until(110.0)).until(115.0), 108.0)
+    assert told_after_s(scene) == 0.0
+    scene = connected().until(106.0).hear(speech_started())
+    mended(lapsed(scene.until(109.5)).until(112.0), 109.5, was_sent=False)
+    assert told_after_s(scene) == 0.0, "it goes on where the microphone was held"
+
+
+def test_the_next_session_is_told_at_once_what_the_former_one_heard_in_part() -> None:
+    scene = lapsed(connected().until(106.0).hear(speech_started()).until(109.5))
+    scene.until(114.0).down(FaultKind.PEER_DEAD)
+    scene.until(scene.now + 1.0).up("sess_2")
+    assert told_after_s(scene) == 0.0
 
 
 def test_an_utterance_that_the_lapse_ended_is_told_from_its_beginning() -> None:
@@ -110,6 +131,7 @@ def catching_up() -> Scene:
 def test_what_is_lost_while_it_is_told_again_is_told_once_more() -> None:
     scene = lapsed(catching_up().until(115.0)).until(118.0)
     assert told_since(mended(scene, 112.5)) == 107.0
+    assert told_after_s(scene) == PARTING_S
 
 
 def test_what_was_told_before_the_way_lapsed_again_is_not_told_once_more() -> None:

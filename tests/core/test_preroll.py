@@ -56,6 +56,23 @@ def test_it_is_told_a_little_faster_than_it_was_said() -> None:
     assert max(map(len, batches)) <= 2
 
 
+def test_a_silence_may_part_it_from_what_was_told_before() -> None:
+    preroll = held(spoken(40))
+    preroll.recall(0.4, pause_s=0.2)
+    batches = told(preroll, [SILENCE] * 10)
+    preroll.stop()
+    assert set(flat(batches)) == {SILENCE}
+    preroll.recall(0.1, pause_s=0.2)
+    heard = flat(told(preroll, [SILENCE] * 100))
+    assert heard[:60] == [SILENCE] * 20 + spoken(40), "nothing is lost if it does not get to that"
+
+
+def test_where_nothing_was_held_nothing_is_parted() -> None:
+    preroll = held([])
+    preroll.recall(1.0, pause_s=0.2)
+    assert told(preroll, spoken(1)) == [spoken(1)]
+
+
 def test_silence_is_left_out_but_for_what_parts_words() -> None:
     pause = [SILENCE] * 300
     preroll = held([*pause, *spoken(10), *pause, *spoken(10, 10), *pause])
