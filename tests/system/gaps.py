@@ -7,6 +7,8 @@ for anew.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,8 +44,16 @@ LIKENESS = 0.3
 """Correlation of a window with what was heard of it. Less: it was not heard at all."""
 
 
-def longest_gap_s(said: Samples, heard: Samples) -> float:
-    """Return the longest piece of ``said`` that is missing in ``heard``, or that it was held up by, in s.
+class Gap(NamedTuple):
+    """A piece of what was said that is missing, or that it was held up by: how long, and where in what was
+    heard, to half a window."""
+
+    length_s: float
+    at_s: float
+
+
+def longest_gap(said: Samples, heard: Samples) -> Gap:
+    """Return the longest gap of ``said`` in ``heard``; 0 s long if there is none.
 
     Only what is loud can be missing. A retiming of a few ms counts as what it is, as a gap of so long.
     """
@@ -56,8 +66,14 @@ def longest_gap_s(said: Samples, heard: Samples) -> float:
     loud = levels > LOUD
     missing = loud & ((_levels_at(heard, begins) < QUIETER * gain * levels) | ~alike[:, None])
     sounds = loud.all(axis=1) & alike
-    changes = np.abs(places[STRETCH:] - places[:-STRETCH])[sounds[STRETCH:] & sounds[:-STRETCH]]
-    return max(_longest_run(missing.ravel()) * SLOT_SAMPLES, int(changes.max(initial=0))) / RATE_HZ
+    changes = np.abs(places[STRETCH:] - places[:-STRETCH]) * (sounds[STRETCH:] & sounds[:-STRETCH])
+    slots, first_slot = _longest_run(missing.ravel())
+    if slots * SLOT_SAMPLES >= changes.max(initial=0):
+        return Gap(
+            slots * SLOT_SAMPLES / RATE_HZ, begins[first_slot * SLOT_SAMPLES // PACKET_SAMPLES] / RATE_HZ
+        )
+    changed = int(np.argmax(changes)) + STRETCH // 2
+    return Gap(int(changes.max()) / RATE_HZ, begins[changed] / RATE_HZ)
 
 
 def _whole(said: Samples, heard: Samples) -> tuple[int, float]:
@@ -126,6 +142,11 @@ def _levels_at(heard: Samples, begins: NDArray[np.intp]) -> Samples:
     return np.array([_levels(padded[begin : begin + PACKET_SAMPLES]) for begin in np.maximum(begins, 0)])
 
 
-def _longest_run(flags: NDArray[np.bool_]) -> int:
+def _longest_run(flags: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return how long it is and where it begins; 0 and 0 if nothing is set."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], flags.astype(int), [0]))))
-    return int((edges[1::2] - edges[::2]).max(initial=0))
+    if not len(edges):
+        return 0, 0
+    lengths = edges[1::2] - edges[::2]
+    longest = int(np.argmax(lengths))
+    return int(lengths[longest]), int(edges[2 * longest])

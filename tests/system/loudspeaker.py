@@ -16,7 +16,7 @@ import numpy as np
 
 from edge_agent.server.voice import Voice
 from tests.processes import Daemon
-from tests.system.gaps import RATE_HZ, Samples, longest_gap_s
+from tests.system.gaps import RATE_HZ, Samples, longest_gap
 
 RECORDED_HZ = 48_000
 HEADER_BYTES = 44
@@ -39,13 +39,17 @@ Look = tuple[float, int]
 
 @dataclass(frozen=True)
 class AnswerGap:
-    """The longest gap in the answer of a turn, 0 for none, and whether a hand-over came directly before or
-    after it."""
+    """The longest gap in the answer of a turn, 0 for none, and how far it was from the nearest hand-over."""
 
     turn: int
     text: str
     longest_s: float
-    is_by_hand_over: bool
+    from_hand_over_s: float
+
+    @property
+    def is_by_hand_over(self) -> bool:
+        """Whether a hand-over may have made it."""
+        return self.from_hand_over_s < AROUND_S
 
 
 class Loudspeaker:
@@ -108,9 +112,10 @@ def gaps(
     for n, text in enumerate(answers):
         if not text:
             continue
-        heard = _recorded(daemon, begins[n], begins[n + 1])
-        is_by = any(begins[max(0, n - 1)] <= place < begins[n + 1] for place in hand_overs)
-        found.append(AnswerGap(n, text, longest_gap_s(_said(text), heard), is_by))
+        gap = longest_gap(_said(text), _recorded(daemon, begins[n], begins[n + 1]))
+        at_s = begins[n] / RECORDED_HZ + gap.at_s
+        nearest_s = min((abs(place / RECORDED_HZ - at_s) for place in hand_overs), default=math.inf)
+        found.append(AnswerGap(n, text, gap.length_s, nearest_s))
     return found
 
 
@@ -121,7 +126,8 @@ def longest_missing_s(daemon: Daemon, answer: str, first_s: float = math.inf) ->
     """
     said = _said(answer)
     recorded = (os.stat(daemon.loudspeaker).st_size - HEADER_BYTES) // 2
-    return longest_gap_s(said[: int(min(first_s * RATE_HZ, len(said)))], _recorded(daemon, 0, recorded))
+    said = said[: int(min(first_s * RATE_HZ, len(said)))]
+    return longest_gap(said, _recorded(daemon, 0, recorded)).length_s
 
 
 @functools.cache

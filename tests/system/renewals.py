@@ -86,7 +86,7 @@ class Findings:
         return [text for text in self.notices if "ended" in text]
 
     def gaps_s(self, *, by_hand_over: bool) -> list[float]:
-        """The longest gap of each answer directly before or after a hand-over, or of every other one."""
+        """The longest gap of each answer, where it lay at a hand-over, or where it did not."""
         return [gap.longest_s for gap in self.gaps if gap.is_by_hand_over is by_hand_over]
 
     @property

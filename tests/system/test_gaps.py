@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from edge_agent.server.voice import SAMPLE_RATE_HZ, Speech, Voice
-from tests.system.gaps import RATE_HZ, Samples, longest_gap_s
+from tests.system.gaps import RATE_HZ, STRETCH, WINDOW_SAMPLES, Samples, longest_gap
 from tests.system.loudspeaker import SYLLABLE_S
 
 TEXT = "Seven plus five is twelve. You said: what day is it today."
 LOUD_AT_S = (0.3, 1.1, 2.0)
 PACKET_S = 0.020
+WINDOW_S = WINDOW_SAMPLES / RATE_HZ
 MS = RATE_HZ // 1000
 
 
@@ -50,7 +51,7 @@ def loudest_near(said: Samples, at_s: float) -> int:
 
 
 def test_codec_and_level_are_no_gap(said: Samples, heard: Samples) -> None:
-    assert longest_gap_s(said, heard) <= 0.005
+    assert longest_gap(said, heard).length_s <= 0.005
 
 
 @pytest.mark.parametrize("at_s", LOUD_AT_S)
@@ -59,23 +60,29 @@ def test_silence_in_place_of_sound_is_a_gap(said: Samples, heard: Samples, at_s:
     at = loudest_near(said, at_s)
     broken = heard.copy()
     broken[at : at + gap_ms * MS] = 0
-    assert longest_gap_s(said, broken) > PACKET_S
+    gap = longest_gap(said, broken)
+    assert gap.length_s > PACKET_S
+    assert gap.at_s == pytest.approx(at / RATE_HZ, abs=WINDOW_S / 2)
     if gap_ms == 40:
-        assert longest_gap_s(said, broken) == pytest.approx(0.040, abs=0.010)
+        assert gap.length_s == pytest.approx(0.040, abs=0.010)
 
 
 @pytest.mark.parametrize("at_s", LOUD_AT_S)
 def test_sound_that_was_left_out_is_a_gap(said: Samples, heard: Samples, at_s: float) -> None:
     at = loudest_near(said, at_s)
     cut = np.delete(heard, slice(at, at + 40 * MS))
-    assert longest_gap_s(said, cut) == pytest.approx(0.040, abs=0.012)
+    gap = longest_gap(said, cut)
+    assert gap.length_s == pytest.approx(0.040, abs=0.012)
+    assert gap.at_s == pytest.approx(at / RATE_HZ, abs=STRETCH * PACKET_S)
 
 
 @pytest.mark.parametrize("at_s", LOUD_AT_S)
 def test_sound_that_was_held_up_is_a_gap(said: Samples, heard: Samples, at_s: float) -> None:
     at = loudest_near(said, at_s)
     held = np.insert(heard, at, np.zeros(40 * MS))
-    assert longest_gap_s(said, held) == pytest.approx(0.040, abs=0.012)
+    gap = longest_gap(said, held)
+    assert gap.length_s == pytest.approx(0.040, abs=0.012)
+    assert gap.at_s == pytest.approx(at / RATE_HZ, abs=STRETCH * PACKET_S)
 
 
 @pytest.mark.parametrize("at_s", LOUD_AT_S)
@@ -85,15 +92,15 @@ def test_retiming_of_ten_milliseconds_is_less_than_a_packet(
     at = loudest_near(said, at_s)
     shorter = np.delete(heard, slice(at, at + 10 * MS))
     longer = np.insert(heard, at, heard[at : at + 10 * MS])
-    assert longest_gap_s(said, shorter) < PACKET_S
-    assert longest_gap_s(said, longer) < PACKET_S
+    assert longest_gap(said, shorter).length_s < PACKET_S
+    assert longest_gap(said, longer).length_s < PACKET_S
 
 
 def test_what_was_not_heard_at_all_is_missing_as_a_whole(said: Samples) -> None:
-    assert longest_gap_s(said, np.zeros(5 * RATE_HZ)) > 0.2
+    assert longest_gap(said, np.zeros(5 * RATE_HZ)).length_s > 0.2
 
 
 def test_another_sentence_does_not_stand_for_it(heard: Samples) -> None:
     other = asyncio.run(Voice().speak("It is now two minutes past one in the afternoon."))
     assert other is not None
-    assert longest_gap_s(np.frombuffer(other.pcm, np.int16).astype(float), heard) > 2 * SYLLABLE_S
+    assert longest_gap(np.frombuffer(other.pcm, np.int16).astype(float), heard).length_s > 2 * SYLLABLE_S
