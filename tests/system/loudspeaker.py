@@ -114,7 +114,7 @@ def gaps(
             continue
         gap = longest_gap(_said(text), _recorded(daemon, begins[n], begins[n + 1]))
         at_s = begins[n] / RECORDED_HZ + gap.at_s
-        nearest_s = min((abs(place / RECORDED_HZ - at_s) for place in hand_overs), default=math.inf)
+        nearest_s = float(min((abs(place / RECORDED_HZ - at_s) for place in hand_overs), default=math.inf))
         found.append(AnswerGap(n, text, gap.length_s, nearest_s))
     return found
 

@@ -87,7 +87,7 @@ class Findings:
 
     def gaps_s(self, *, by_hand_over: bool) -> list[float]:
         """The longest gap of each answer, where it lay at a hand-over, or where it did not."""
-        return [gap.longest_s for gap in self.gaps if gap.is_by_hand_over is by_hand_over]
+        return [gap.longest_s for gap in self.gaps if gap.is_by_hand_over == by_hand_over]
 
     @property
     def overlaps_s(self) -> list[float]:
