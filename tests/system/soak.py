@@ -46,7 +46,7 @@ def main() -> int:
         found = converse(goes_on, BENCHES[wished.server])
         _tell(found)
     _tell_standstills(found, machine)
-    has_gap = max([found.late_at_end_s, *found.gaps_s(by_hand_over=True)]) > GAP_LIMIT_S
+    has_gap = max([found.late_at_end_s, *(gap.longest_s for gap in found.gaps)]) > GAP_LIMIT_S
     return 1 if found.unanswered or found.mistaken or found.forgotten or has_gap else 0
 
 
