@@ -79,6 +79,7 @@ class Sound:
             crashed,
             (both_ends, far_end) if far_end else (both_ends,),
             parts.gain,
+            keeps_echo_delay=canceller is not None,
         )
 
     @property

@@ -160,6 +160,12 @@ class AlsaOutput:
         return self._clock.drift_ppm
 
     @property
+    def restarts_in_time(self) -> bool:
+        """Whether this is a card. A sound server makes a new stream after a drop, whose sound begins when the
+        server next looks: with PulseAudio up to 40 ms earlier or later after the writing than before."""
+        return self._shape.is_card
+
+    @property
     def fill_s(self) -> float:
         """How much is kept in the card's buffer, in seconds."""
         return self._fill_frames / self._shape.format.rate_hz

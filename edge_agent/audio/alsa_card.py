@@ -49,6 +49,8 @@ class CardShape:
     format: DeviceFormat
     period_frames: int
     buffer_frames: int
+    is_card: bool = True
+    """Whether ALSA plays into a card's own buffer; if not, into a sound server's."""
 
     @classmethod
     def of(cls, handle: PcmHandle, name: str) -> CardShape:
@@ -57,7 +59,8 @@ class CardShape:
         device = _format_in(info)
         if device is None:
             raise AudioDeviceError(f"{name}: got {_told_by(info)}; {advice(errno.EINVAL)}")
-        shape = cls(device, _whole(info["period_size"]), _whole(info["buffer_size"]))
+        is_card = _whole(info.get("card_no")) >= 0
+        shape = cls(device, _whole(info["period_size"]), _whole(info["buffer_size"]), is_card)
         if not 0 < shape.period_frames <= LONGEST_PERIOD_S * device.rate_hz:
             raise AudioDeviceError(
                 f"{name}: expected periods of up to {LONGEST_PERIOD_S * 1000:.0f} ms, "

@@ -63,6 +63,10 @@ class PcmOutput(Protocol):
     def drift_ppm(self) -> float | None:
         """How much faster than the monotonic clock the device runs; None while, or if, that is not known."""
 
+    @property
+    def restarts_in_time(self) -> bool:
+        """Whether what is written after :meth:`drop` sounds as soon as before: a card's buffer does."""
+
     def wait(self, interrupt: Interrupt | None = None) -> None:
         """Wait until the device wants the next block, or ``interrupt`` is set; keeps the device's pace.
 

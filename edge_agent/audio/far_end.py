@@ -157,12 +157,21 @@ class FarEnd:
             self._drop(len(self._samples) - LIMIT_PERIODS * PERIOD_BYTES)
 
     def flushed(self, unplayed_bytes: int) -> None:
-        """What the loudspeaker had not played yet was thrown away, or it ran dry: it is silent for as long.
+        """The newest so much will not sound; 0: the loudspeaker ran dry, and is silent for as long.
 
-        The depth stays, too: the loudspeaker's buffer is filled as before, and a canceller need not look for
-        the echo again in the answer that follows.
+        What was taken of it already is owed: so much of what follows is left out. So the depth is the same
+        when the loudspeaker's buffer has been filled again, and a canceller need not look for the echo anew
+        in the answer that follows.
         """
-        self.stopped()
+        if not unplayed_bytes:
+            self.stopped()
+            return
+        with self._lock:
+            if not self._is_running:
+                return
+            kept_bytes = max(0, len(self._samples) - unplayed_bytes)
+            self._late_bytes += unplayed_bytes - (len(self._samples) - kept_bytes)
+            del self._samples[kept_bytes:]
 
     def stopped(self) -> None:
         """The loudspeaker has gone."""

@@ -85,6 +85,7 @@ class FifoOutput:
     """
 
     drift_ppm = None
+    restarts_in_time = True
 
     def __init__(self, path: Path) -> None:
         self.xruns = 0

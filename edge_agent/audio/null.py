@@ -32,6 +32,7 @@ class NullOutput:
 
     xruns = 0
     drift_ppm = None
+    restarts_in_time = True
 
     def __init__(self) -> None:
         self._pacer = Pacer()

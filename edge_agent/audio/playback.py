@@ -57,7 +57,10 @@ class Listener(Protocol):
         """Take what was written."""
 
     def flushed(self, unplayed_bytes: int) -> None:
-        """Know that the device is silent: the newest so much was thrown away; 0: it ran dry."""
+        """Know that the device is silent: the newest so much was thrown away; 0: it ran dry.
+
+        After what was thrown away comes what the device is filled with again, silence and all.
+        """
 
     def stopped(self) -> None:
         """Know that the device has gone."""
@@ -82,12 +85,19 @@ class Playback(DeviceThread[PcmOutput]):
         on_crash: Callable[[BaseException], None],
         listeners: Sequence[Listener] = (),
         gain: Gain | None = None,
+        keeps_echo_delay: bool = False,
     ) -> None:
-        """``gain``: makes the sound louder or softer on its way to the device; None: as it comes."""
+        """``gain``: makes the sound louder or softer on its way to the device; None: as it comes.
+
+        ``keeps_echo_delay``: an echo canceller has learnt how long sound takes from here to the microphone. A
+        device that would change that by a drop plays a flushed sound to the end of its buffer instead: a
+        leak of echo is worse, a server takes it for a person.
+        """
         super().__init__("playback", Device.LOUDSPEAKER, open_device, on_event, on_crash)
         self._source = source
         self._listeners = listeners
         self._gain = gain or Gain()
+        self._keeps_echo_delay = keeps_echo_delay
         self._on_event = on_event
         self._flush_is_due = Interrupt()
         self._own_sound = PcmQueue(round(OWN_SOUND_LIMIT_S * BYTES_PER_S))
@@ -109,7 +119,8 @@ class Playback(DeviceThread[PcmOutput]):
         return self._is_sounding
 
     def flush(self, ignore_s: float = 0.0) -> None:
-        """Stop what is playing: the source is empty when this returns, the device's buffer a moment later.
+        """Stop what is playing: the source is empty when this returns, the device's buffer a moment later,
+        or when it has been played: see ``keeps_echo_delay``.
 
         The sound of the next ``ignore_s`` belongs to it and is dropped as well; the rest is played.
         """
@@ -161,13 +172,25 @@ class Playback(DeviceThread[PcmOutput]):
         self._flush_is_due.clear()
         if not self._is_sounding:
             return False
+        if self._keeps_echo_delay and not device.restarts_in_time:
+            self._hand_over(device, self._fading_end())
+        else:
+            self._drop(device)
+        self._fall_silent()
+        return True
+
+    def _drop(self, device: PcmOutput) -> None:
         unplayed_bytes = _whole_samples(device.queued_s())
         unplayed = self._remembered(unplayed_bytes)
         device.drop()
         self._tell_flushed(unplayed_bytes)
-        self._hand_over(device, fade_out(unplayed) if unplayed else SILENCE)
-        self._fall_silent()
-        return True
+        block = fade_out(unplayed) if unplayed else SILENCE
+        device.write(block)
+        self._tell_played(block.ljust(_whole_samples(device.queued_s()), b"\0"))
+
+    def _fading_end(self) -> bytes:
+        """The last period mirrored: it goes on without a step where the sound was flushed."""
+        return fade_out(audioop.reverse(self._history[-1], SAMPLE_BYTES)) if self._history else SILENCE
 
     def _remembered(self, unplayed_bytes: int) -> bytes:
         """What the device would play next, as far as it is remembered: where the fade-out begins."""
@@ -200,6 +223,9 @@ class Playback(DeviceThread[PcmOutput]):
 
     def _hand_over(self, device: PcmOutput, block: bytes) -> None:
         device.write(block)
+        self._tell_played(block)
+
+    def _tell_played(self, block: bytes) -> None:
         for listener in self._listeners:
             listener.played(block)
 

@@ -47,6 +47,11 @@ class RestingOutput:
         """The device's drift since it was opened last."""
         return self._device.drift_ppm if self._device is not None else None
 
+    @property
+    def restarts_in_time(self) -> bool:
+        """Whether the device does; one at rest has nothing to drop."""
+        return self._device is None or self._device.restarts_in_time
+
     def wait(self, interrupt: Interrupt | None = None) -> None:
         """Wait until the device wants the next block, or the clock does, or ``interrupt`` is set."""
         if self._device is not None:

@@ -98,6 +98,7 @@ class WavOutput:
 
     xruns = 0
     drift_ppm = None
+    restarts_in_time = True
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -61,9 +61,11 @@ class FakeOutput:
     def __init__(self) -> None:
         self.xruns = 0
         self.drift_ppm: float | None = None
+        self.restarts_in_time = True
         self.is_closed = False
         self.error: AudioDeviceError | Exception | None = None
         self.queued = 0.0
+        self.refilled = 0.0
         self.written: list[bytes] = []
         self.dropped_in: list[str] = []
         self._allowed = threading.Semaphore(0)
@@ -94,10 +96,14 @@ class FakeOutput:
             assert self._allowed.acquire(timeout=DEADLINE_S), "the test forgot the loudspeaker"
 
     def write(self, block: bytes) -> None:
+        self.queued += self.refilled
+        self.refilled = 0.0
         self.written.append(block)
 
     def drop(self) -> None:
+        """The next block is followed by silence up to what there was before, and 5 ms more."""
         self.dropped_in.append(threading.current_thread().name)
+        self.refilled = self.queued + 0.005
         self.queued = 0.0
 
     def queued_s(self) -> float:
@@ -116,6 +122,7 @@ class FakeHandle:
 
     def __init__(self, **differences: object) -> None:
         self._info: dict[str, object] = {
+            "card_no": 0,
             "rate": SAMPLE_RATE_HZ,
             "channels": 1,
             "format_name": "S16_LE",

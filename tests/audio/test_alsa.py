@@ -195,6 +195,12 @@ def test_dropping_silences_a_card_at_once(cards: VirtualCards) -> None:
     assert heard_s(ear.heard, 1000) <= 0.4 - unplayed_s + 0.03
 
 
+def test_a_sound_server_does_not_restart_in_time_and_a_card_does(cards: VirtualCards) -> None:
+    with closing(AlsaOutput.open("strict", SETTINGS)) as server:
+        assert not server.restarts_in_time
+    assert AlsaOutput(FakeHandle(card_no=1), "plughw:1", SETTINGS).restarts_in_time
+
+
 def test_a_card_that_ran_dry_goes_on_with_the_block_that_it_refused(cards: VirtualCards) -> None:
     with ear_at("answer") as ear, closing(AlsaOutput.open("strict", SETTINGS)) as mouth:
         write_all(mouth, silence(LEAD_IN_S))

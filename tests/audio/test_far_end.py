@@ -173,11 +173,32 @@ def test_a_microphone_that_begins_gets_what_was_played_last() -> None:
     assert number_of(far_end.take()) == 9
 
 
-def test_what_the_loudspeaker_threw_away_is_no_reference() -> None:
+def test_what_a_loudspeaker_that_ran_dry_has_not_played_is_no_reference() -> None:
     far_end = filled(3)
     far_end.flushed(0)
     far_end.played(numbered(9))
     assert [number_of(far_end.take()) for _ in range(4)] == [None, None, None, 9], "the depth stays"
+
+
+@pytest.mark.parametrize("unplayed_periods", [1, 2, 3, 7])
+def test_what_was_thrown_away_is_no_reference_and_what_comes_instead_is_in_its_place(
+    unplayed_periods: int,
+) -> None:
+    far_end = filled(3)
+    far_end.flushed(unplayed_periods * PERIOD_BYTES)
+    far_end.played(SILENCE * unplayed_periods)
+    assert far_end.depth_periods == 3
+    far_end.played(numbered(9))
+    played = [*range(1, 4 - unplayed_periods)]
+    silent = [None] * min(3, unplayed_periods)
+    assert [number_of(far_end.take()) for _ in range(4)] == [*played, *silent, 9]
+
+
+def test_what_a_loudspeaker_that_nobody_follows_throws_away_is_not_owed() -> None:
+    far_end = FarEnd()
+    far_end.flushed(5 * PERIOD_BYTES)
+    far_end.played(numbered(1))
+    assert number_of(far_end.take()) == 1
 
 
 def test_a_loudspeaker_with_a_large_buffer_may_be_late_for_half_of_it() -> None:
@@ -233,7 +254,7 @@ def test_two_crystals_never_make_the_depth_creep(ppm: float) -> None:
     assert len(heard) >= spoken - 3, "steps belong into the pauses"
 
 
-@given(st.lists(st.sampled_from(["played", "silent", "take", "flushed", "restart"]), max_size=600))
+@given(st.lists(st.sampled_from(["played", "silent", "take", "dry", "flushed", "restart"]), max_size=600))
 def test_nothing_comes_out_twice_or_out_of_order_and_the_queue_is_bounded(calls: list[str]) -> None:
     far_end = FarEnd()
     taken: list[int] = []
@@ -245,8 +266,11 @@ def test_nothing_comes_out_twice_or_out_of_order_and_the_queue_is_bounded(calls:
                 far_end.played(SILENCE)
             case "take":
                 taken += [found for found in [number_of(far_end.take())] if found is not None]
-            case "flushed":
+            case "dry":
                 far_end.flushed(0)
+            case "flushed":
+                far_end.flushed(3 * PERIOD_BYTES)
+                far_end.played(SILENCE * 3)
             case "restart":
                 far_end.restart()
         assert -LATE_LIMIT_PERIODS <= far_end.depth_periods <= LIMIT_PERIODS

@@ -35,10 +35,26 @@ class Bench:
         self.crashes: list[BaseException] = []
         self.source = Downlink()
         self.far_end = FarEnd()
+        self.told: list[bytes | int] = []
         self.gain = Gain()
         self.playback = Playback(
-            self.open, self.source, self.events.append, self.crashes.append, (self.far_end,), self.gain
+            self.open,
+            self.source,
+            self.events.append,
+            self.crashes.append,
+            (self.far_end, self),
+            self.gain,
+            keeps_echo_delay=True,
         )
+
+    def played(self, block: bytes) -> None:
+        self.told.append(block)
+
+    def flushed(self, unplayed_bytes: int) -> None:
+        self.told.append(unplayed_bytes)
+
+    def stopped(self) -> None:
+        self.told.append(0)
 
     def open(self) -> PcmOutput:
         self.opened += 1
@@ -132,6 +148,34 @@ def test_a_flush_silences_queue_and_device_at_once_and_is_done_by_the_sound_thre
     assert fade[:2] == BLOCK[:2]
     assert fade[len(fade) // 2 :] == SILENCE[len(fade) // 2 :]
     assert after == [SILENCE] * 4
+    assert bench.events == [SoundStarted(), SoundEnded()]
+
+
+def test_what_a_card_is_filled_with_again_is_told_to_the_last_sample(bench: Bench) -> None:
+    bench.play(TONE)
+    bench.loudspeaker.step(5)
+    bench.loudspeaker.queued = 0.040
+    bench.told.clear()
+    bench.playback.flush()
+    (fade,) = bench.loudspeaker.step(1)
+    wait_until(lambda: len(bench.told) >= 2, "what was flushed, and what came instead")
+    assert bench.told[:2] == [4 * PERIOD_BYTES, fade + bytes(3 * PERIOD_BYTES + PERIOD_BYTES // 2)]
+
+
+def test_a_sound_server_plays_its_buffer_to_the_end_and_then_fades(bench: Bench) -> None:
+    bench.loudspeaker.restarts_in_time = False
+    bench.play(TONE)
+    bench.loudspeaker.step(5)
+    bench.loudspeaker.queued = 0.040
+    bench.told.clear()
+    bench.playback.flush()
+    last = bench.loudspeaker.written[-1]
+    fade, *after = bench.loudspeaker.step(5)
+    assert bench.loudspeaker.dropped_in == []
+    assert fade[:2] == last[-2:], "no step"
+    assert fade[len(fade) // 2 :] == SILENCE[len(fade) // 2 :]
+    assert after == [SILENCE] * 4
+    assert bench.told[:5] == [fade, *after], "nothing was thrown away"
     assert bench.events == [SoundStarted(), SoundEnded()]
 
 

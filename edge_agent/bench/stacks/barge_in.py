@@ -56,6 +56,7 @@ class Ear:
 
     xruns = 0
     drift_ppm = None
+    restarts_in_time = True
 
     def __init__(self) -> None:
         self._empty_at_s = 0.0
