@@ -2,7 +2,7 @@
 
 ``--server foreign`` talks with speech-to-speech, whose sessions end when we say so. Prints what was found,
 and exits with 1 if a turn was lost, doubled, unanswered or forgotten, or if more than a packet of sound was
-missing in an answer by a hand-over.
+missing in an answer, by a hand-over or not: the places of the gaps tell which.
 """
 
 from __future__ import annotations
