@@ -14,6 +14,7 @@ from edge_agent.core.commands import Earcon
 from tests.audio.sounds import wait_until
 from tests.processes import Daemon, running_daemon
 from tests.speech import spoken
+from tests.system.holdings import open_files
 from tests.system.local_server import LocalServer, local_server
 from tests.system.loudspeaker import SYLLABLE_S, longest_missing_s
 
@@ -31,7 +32,7 @@ def internet_sockets(daemon: Daemon) -> set[str]:
     tables = ("tcp", "tcp6", "udp", "udp6")
     lines = [line for table in tables for line in (process / "net" / table).read_text().splitlines()]
     inodes = {line.split()[9] for line in lines if re.match(r" *\d+:", line)}
-    held = {link.readlink().name for link in (process / "fd").iterdir() if link.is_symlink()}
+    held = open_files(daemon.process.pid)
     return {inode for inode in inodes if f"socket:[{inode}]" in held}
 
 
