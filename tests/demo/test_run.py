@@ -90,7 +90,7 @@ def until(condition: Callable[[], bool]) -> None:
 def is_alive(pid: int) -> bool:
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # gone, before or after the file was opened
         return False
 
 

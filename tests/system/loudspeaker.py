@@ -8,7 +8,6 @@ import math
 import os
 import threading
 import time
-import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +19,8 @@ from tests.system.gaps import RATE_HZ, Samples, longest_gap
 
 RECORDED_HZ = 48_000
 HEADER_BYTES = 44
+"""Its length is up to a second behind while the recording goes on: the file's own is not."""
+
 LOOK_EVERY_S = 0.01
 SEEN_AT_ONCE_S = 0.001
 """A look at clock and file that took longer does not tell when the file was so long."""
@@ -112,7 +113,7 @@ def gaps(
     for n, text in enumerate(answers):
         if not text:
             continue
-        gap = longest_gap(_said(text), _recorded(daemon, begins[n], begins[n + 1]))
+        gap = longest_gap(said_aloud(text), _recorded(daemon, begins[n], begins[n + 1]))
         at_s = begins[n] / RECORDED_HZ + gap.at_s
         nearest_s = float(min((abs(place / RECORDED_HZ - at_s) for place in hand_overs), default=math.inf))
         found.append(AnswerGap(n, text, gap.length_s, nearest_s))
@@ -124,14 +125,15 @@ def longest_missing_s(daemon: Daemon, answer: str, first_s: float = math.inf) ->
 
     Of an answer that was interrupted, only the first ``first_s`` count.
     """
-    said = _said(answer)
+    said = said_aloud(answer)
     recorded = (os.stat(daemon.loudspeaker).st_size - HEADER_BYTES) // 2
     said = said[: int(min(first_s * RATE_HZ, len(said)))]
     return longest_gap(said, _recorded(daemon, 0, recorded)).length_s
 
 
 @functools.cache
-def _said(text: str) -> Samples:
+def said_aloud(text: str) -> Samples:
+    """Return an answer as the embedded server says it."""
     speech = asyncio.run(Voice().speak(text))
     assert speech is not None, f"flite did not say {text!r}"
     return np.frombuffer(speech.pcm, np.int16).astype(float)
@@ -139,8 +141,7 @@ def _said(text: str) -> Samples:
 
 def _recorded(daemon: Daemon, begin: int, end: int) -> Samples:
     """Return that part of the recording at RATE_HZ, the mean of every three samples."""
-    with wave.open(str(daemon.loudspeaker), "rb") as recording:
-        recording.setpos(begin)
-        samples = np.frombuffer(recording.readframes(end - begin), np.int16).astype(float)
+    recorded = np.fromfile(daemon.loudspeaker, np.int16, end - begin, offset=HEADER_BYTES + 2 * begin)
+    samples = recorded.astype(float)
     step = RECORDED_HZ // RATE_HZ
     return np.asarray(samples[: len(samples) // step * step].reshape(-1, step).mean(axis=1))
