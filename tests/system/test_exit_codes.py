@@ -323,6 +323,8 @@ class Refusal:
     says: str
     state: str = "connecting"
     url: Callable[[Puppet], str] = lambda server: server.server.url
+    http_s: float = 10.0
+    """How long the daemon waits for the answer to a call; by default as it comes."""
 
 
 def refusal(status: int, code: str, message: str) -> Answerer:
@@ -393,7 +395,7 @@ REFUSALS: dict[str, Refusal] = {
         r"no connection to HOST: Connection refused; does the server run, and is the url right\?" + SOON,
         url=lambda _: f"http://127.0.0.1:{free_port()}",
     ),
-    "no answer": Refusal(never, r"HOST did not answer the call within 0\.5 s" + SOON),
+    "no answer": Refusal(never, r"HOST did not answer the call within 0\.5 s" + SOON, http_s=0.5),
 }
 
 
@@ -402,7 +404,7 @@ def test_a_refusal_is_told_once_with_what_to_do(name: str) -> None:
     refused = REFUSALS[name]
     with puppet() as server:
         server.server.answer_call = refused.answer
-        with impatient(refused.url(server)) as daemon:
+        with tried_again(refused.url(server), http_s=refused.http_s) as daemon:
             daemon.seen.wait_for_state(refused.state)
             try_until_refused_again(daemon)
             assert daemon.seen.states()[-1] == refused.state
@@ -416,7 +418,7 @@ def test_a_refusal_is_told_once_with_what_to_do(name: str) -> None:
 def test_an_answer_that_leads_nowhere_is_told_once() -> None:
     with puppet() as server, deaf_port() as edit:
         server.server.edit_answer = edit
-        with impatient(server.server.url) as daemon:
+        with tried_again(server.server.url, connect_s=1) as daemon:
             try_until_refused_again(daemon)
             (line,) = said(daemon.process)
             says = "not connected after 1 s: no answer to connectivity checks: is outgoing UDP blocked\\?"
@@ -429,7 +431,7 @@ def test_refused_settings_are_told_once() -> None:
 
     with puppet() as server:
         server.server.on_message = refuse
-        with impatient(server.server.url) as daemon:
+        with tried_again(server.server.url) as daemon:
             daemon.seen.wait_for_state("failed")
             try_until_refused_again(daemon)
             (line,) = said(daemon.process)
@@ -442,7 +444,7 @@ def test_refused_settings_are_told_once() -> None:
 def test_the_end_of_an_outage_is_told_with_the_number_of_attempts() -> None:
     with puppet() as server:
         server.server.answer_call = answer(503)
-        with impatient(server.server.url) as daemon:
+        with tried_again(server.server.url) as daemon:
             try_until_refused_again(daemon)
             attempts = server.calls_made()
             server.server.answer_call = None
@@ -454,14 +456,14 @@ def test_the_end_of_an_outage_is_told_with_the_number_of_attempts() -> None:
 
 
 @contextmanager
-def impatient(url: str) -> Iterator[Daemon]:
-    """Run a daemon that soon gives an attempt up, with a button to make it try again."""
+def tried_again(url: str, **deadlines: float) -> Iterator[Daemon]:
+    """Run a daemon with a button to make it try again; ``deadlines``: those that it is to run into."""
     endpoint = {
         "name": "refuser",
         "profile": "local",
         "url": url,
         "transport": "webrtc",
-        "deadlines": {"http_s": 0.5, "connect_s": 1},
+        "deadlines": deadlines,
     }
     button = {"gpio": {"factory": "mock"}, "buttons": [{"name": "talk", "pin": 17}]}
     with running_daemon({"endpoints": [endpoint], **button}) as daemon:
