@@ -59,6 +59,7 @@ endpoints:
 sound:
   input: microphone
   output: loudspeaker
+  playout_fill_ms: 150  # no word is to be lost on a machine that is busy with a whole board
 """
 
 WATCHDOG_S = 8

@@ -20,7 +20,8 @@ from tests.speech import recognised, spoken
 from tests.system.local_server import local_server
 from tests.virtual_cards import VirtualCards, virtual_cards
 
-SETTINGS = DeviceSettings()
+SETTINGS = DeviceSettings(playout_fill_s=0.3)
+"""Of the person, who is never late."""
 
 LEAD_IN = SILENCE * 30
 """What a virtual card may lose while it connects, and what is thrown away when it is closed."""

@@ -27,7 +27,7 @@ from edge_agent.core.pcm import BYTES_PER_S
 from edge_agent.core.status import AgentState
 from edge_agent.parts import parts_of
 from edge_agent.supervision import Supervisor
-from tests.processes import free_port
+from tests.processes import AHEAD_S, free_port
 from tests.session.peer_server import eventually, quick_consent
 from tests.speech import spoken
 from tests.system.local_server import LocalServer, local_server
@@ -122,11 +122,11 @@ class Device:
         await eventually(lambda: len(self.states) > at_least and self.states[-1] == state, f"state {state}")
 
     async def say(self, text: str) -> None:
-        """Speak into the microphone at the pace of real time."""
+        """Speak into the microphone at the pace of real time, AHEAD_S of it waiting in the pipe."""
         pcm = spoken(text)
         chunk_bytes = round(CHUNK_S * BYTES_PER_S)
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        began = loop.time() - AHEAD_S
         for index in range(0, len(pcm), chunk_bytes):
             await asyncio.sleep(began + index / BYTES_PER_S - loop.time())
             os.write(self._pipe, pcm[index : index + chunk_bytes])

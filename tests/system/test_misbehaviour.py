@@ -130,8 +130,12 @@ class Pair:
     @property
     def log(self) -> list[str]:
         """The daemon's lines in this test, up to the state that the control socket showed last."""
-        shown = " ".join(self.seen.states())
-        until(lambda: " ".join(states_in(self.lines())).endswith(shown), f"the log tells of {shown}")
+
+        def tells_all_that_is_shown() -> bool:
+            shown = " ".join(self.seen.states())
+            return " ".join(states_in(self.lines())).endswith(shown)
+
+        until(tells_all_that_is_shown, "the log tells of what was shown")
         return self.lines()
 
     @property
