@@ -138,7 +138,8 @@ def _levels(sound: Samples) -> Samples:
 
 
 def _levels_at(heard: Samples, begins: NDArray[np.intp]) -> Samples:
-    padded = np.concatenate((heard, np.zeros(PACKET_SAMPLES)))
+    silence = max(0, int(begins.max(initial=0)) - len(heard)) + PACKET_SAMPLES
+    padded = np.concatenate((heard, np.zeros(silence)))
     return np.array([_levels(padded[begin : begin + PACKET_SAMPLES]) for begin in np.maximum(begins, 0)])
 
 

@@ -100,6 +100,10 @@ def test_what_was_not_heard_at_all_is_missing_as_a_whole(said: Samples) -> None:
     assert longest_gap(said, np.zeros(5 * RATE_HZ)).length_s > 0.2
 
 
+def test_what_goes_on_after_the_end_of_what_was_heard_is_missing(said: Samples, heard: Samples) -> None:
+    assert longest_gap(np.tile(said, 4), heard).length_s > 0.4
+
+
 def test_another_sentence_does_not_stand_for_it(heard: Samples) -> None:
     other = asyncio.run(Voice().speak("It is now two minutes past one in the afternoon."))
     assert other is not None
