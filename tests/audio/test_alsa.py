@@ -24,6 +24,7 @@ from edge_agent.audio.interrupt import Interrupt
 from edge_agent.core import drift
 from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_S, SILENCE
 from edge_agent.errors import AudioDeviceError
+from tests.audio.conftest import hear_everything
 from tests.audio.fakes import Clock, FakeHandle
 from tests.audio.sounds import DEADLINE_S, PEAK, amplitude, blocks_of, heard_s, silence, tone, wait_until
 from tests.virtual_cards import VirtualCards
@@ -70,8 +71,11 @@ class Ear:
 
 @contextmanager
 def ear_at(microphone: str) -> Iterator[Ear]:
-    with closing(Ear(AlsaInput.open(microphone, SETTINGS))) as ear:
-        yield ear
+    """An ear to judge loudspeakers by: nothing escapes it."""
+    with pytest.MonkeyPatch.context() as patch:
+        hear_everything(patch)
+        with closing(Ear(AlsaInput.open(microphone, SETTINGS))) as ear:
+            yield ear
 
 
 def opening_plays(speaker: str, microphone: str, level: float = PEAK) -> bytes:
