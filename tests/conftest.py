@@ -1,10 +1,15 @@
-"""What every test gets: nothing is kept in the home of who runs the tests."""
+"""What every test gets: nothing is kept in the home of who runs the tests, and properties take their time."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Properties are about results, not about how busy the machine is.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import msgspec
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import inspect
 
@@ -43,9 +43,6 @@ FULL: dict[str, Any] = {
     "leds": [{"type": "pwmled", "pin": 1}, {"type": "rgbled", "red": 2, "green": 3, "blue": 4}],
     "buttons": [{"name": "b", "pin": 5, "tap": "none"}],
 }
-
-UNHURRIED = settings(deadline=None)
-"""Properties are about results, not about how busy the machine is."""
 
 words = st.sampled_from(
     ["none", "auto", "inf", "server_vad", "led", "half", "on", "true", "1", "", "a b", "/x", "null"]
@@ -84,7 +81,6 @@ def changed(place: tuple[str | int, ...], value: object) -> dict[str, Any]:
     return config
 
 
-@UNHURRIED
 @given(st.sampled_from(PLACES), values)
 @example(("sound", "opus", "complexity"), True)
 @example(("leds", 0), {"type": "led", "pin": 1, "brightness": 1})
@@ -114,13 +110,11 @@ def mistakes_in(text: str) -> list[str]:
     return []
 
 
-@UNHURRIED
 @given(st.sampled_from(PLACES), values)
 def test_what_is_valid_loads_and_all_else_is_told(place: tuple[str | int, ...], value: object) -> None:
     assert all(line.startswith("f:") for line in mistakes_in(json.dumps(changed(place, value))))
 
 
-@UNHURRIED
 @given(st.text(max_size=200))
 @example("mode: &a [*a]")
 @example("? ? ?")
@@ -131,7 +125,6 @@ def test_no_text_breaks_the_loader(text: str) -> None:
     assert all(line.startswith("f:") for line in mistakes_in(text))
 
 
-@UNHURRIED
 @given(
     st.lists(st.sampled_from([*"{}[]:,-?&*!|>'\"%@#\n\t ~", "a", "mode", "leds", ": ", "\n  ", "- ", "<<"]))
 )
