@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av import AudioFrame, AudioResampler
+from av.frame import Frame
+from av.packet import Packet
+from av.stream import Stream
 
 from edge_agent.server.carrier import Caller
 from edge_agent.server.microphone import BYTES_PER_MS
@@ -23,6 +27,10 @@ from edge_agent.server.voice import Speech
 
 SILENCE_AFTER_S = 0.200
 """Without RTP for so long, the person is taken to be silent: a client that mutes may stop sending."""
+
+SILENCE_WAITS = 4
+"""The time is waited for in so many parts. Of a loop that is held up one part passes, however long it takes,
+and what has come meanwhile is there in the next."""
 
 
 class BadOffer(ValueError):
@@ -155,17 +163,27 @@ class PeerCarrier:
         silence = bytes(int(SILENCE_AFTER_S * 1000) * BYTES_PER_MS)
         while True:
             try:
-                async with asyncio.timeout(SILENCE_AFTER_S):
-                    frame = await track.recv()
-            except TimeoutError:
-                self._call.sound_came(silence)
-                continue
+                frame = await next_frame(track)
             except MediaStreamError:
                 return
-            if isinstance(frame, AudioFrame):
+            if frame is None:
+                self._call.sound_came(silence)
+            elif isinstance(frame, AudioFrame):
                 self._call.frame_came()
                 for part in resampler.resample(frame):
                     self._call.sound_came(bytes(part.planes[0])[: part.samples * 2])
+
+
+async def next_frame(track: MediaStreamTrack) -> Frame | Packet[Stream] | None:
+    """Return what comes next, or None after SILENCE_AFTER_S without anything.
+
+    Raises MediaStreamError when the track has ended.
+    """
+    for _ in range(SILENCE_WAITS):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SILENCE_AFTER_S / SILENCE_WAITS):
+                return await track.recv()
+    return None
 
 
 async def _drain(track: MediaStreamTrack) -> None:
