@@ -95,10 +95,7 @@ class Watch:
                 judgement = liveness.look(self._signs(is_doubted), now())
                 if judgement.fault is not None:
                     return judgement.fault
-                if is_doubted != (liveness.trust is Trust.DOUBTED):
-                    self._tell_doubt(not is_doubted)
-                if passage is not liveness.passage:
-                    self._tell_passage(liveness.passage, judgement.missed)
+                self._tell(is_doubted, passage, liveness, judgement.missed)
                 if judgement.check_peer:
                     self._ask(self._check())
                 if judgement.probe_path and (self._probe is None or self._probe.done()):
@@ -106,6 +103,20 @@ class Watch:
         finally:
             for task in self._asking:
                 task.cancel()
+
+    def _tell(
+        self, was_doubted: bool, passage_before: Passage, liveness: Liveness, missed: Missed | None
+    ) -> None:
+        """Tell what has changed: a lapse before the doubt that follows it, also if one look finds both."""
+        is_doubted = liveness.trust is Trust.DOUBTED
+        has_changed = liveness.passage is not passage_before
+        has_lapsed = has_changed and liveness.passage is Passage.LAPSED
+        if has_lapsed:
+            self._tell_passage(Passage.LAPSED, None)
+        if is_doubted != was_doubted:
+            self._tell_doubt(is_doubted)
+        if has_changed and not has_lapsed:
+            self._tell_passage(liveness.passage, missed)
 
     @property
     def _sound_packets(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -27,6 +28,9 @@ from tests.session.peer_server import PeerServer, Tone, eventually
 
 SOUND_ALL_THE_TIME_PACKETS = 60
 """More than a second of sound before anything was announced: this server never stops sending."""
+
+QUIET_S = 0.2
+"""Nothing is under way any more after so long."""
 
 SEVERAL = 20
 """Questions a hundredth of a second apart: ten packets' time."""
@@ -54,6 +58,19 @@ async def test_peer_that_vanishes_is_doubted_and_then_given_up(server: PeerServe
     fault = await bench.fault()
     assert fault.kind is FaultKind.PEER_DEAD
     assert kinds(bench) == [LinkUp, LinkLapsed, LinkDoubted, LinkDown]
+
+
+async def test_lapse_comes_before_its_doubt_also_if_one_look_finds_both(
+    server: PeerServer, quick: None
+) -> None:
+    bench = Bench(server)
+    await bench.up()
+    cut_off(server.call.connection)
+    await eventually(lambda: time.monotonic() - (bench.session.counters.datagram_at or 0.0) > QUIET_S)
+    time.sleep(liveness.DOUBT_AFTER_S - QUIET_S)  # noqa: ASYNC251 - no look meanwhile
+    await eventually(lambda: LinkDoubted(bench.epoch) in bench.events)
+    assert kinds(bench)[:3] == [LinkUp, LinkLapsed, LinkDoubted]
+    await bench.session.hang_up()
 
 
 async def test_peer_that_comes_back_is_trusted_again(server: PeerServer, quick: None) -> None:
