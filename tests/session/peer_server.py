@@ -74,6 +74,18 @@ class Tone(AudioStreamTrack):
         return frame
 
 
+class LateTone(Tone):
+    """The same, from when ``begins`` is set on: nothing of it comes before the test is ready."""
+
+    def __init__(self, begins: asyncio.Event) -> None:
+        super().__init__()
+        self._begins = begins
+
+    async def recv(self) -> AudioFrame:
+        await self._begins.wait()
+        return await super().recv()
+
+
 @dataclass
 class Call:
     """One call: what came, and the means to say and do things."""

@@ -22,7 +22,7 @@ from edge_agent.core.events import LinkDown
 from edge_agent.core.faults import FaultKind
 from edge_agent.session import rtp_tap
 from tests.session.bench import PACKET_SAMPLES, Bench, loudness
-from tests.session.peer_server import PeerServer, Tone, eventually
+from tests.session.peer_server import LateTone, PeerServer, eventually
 
 OPUS = 96
 """The payload type that our offer gives to Opus."""
@@ -77,6 +77,16 @@ async def started(server: PeerServer) -> tuple[Bench, Wire]:
     return bench, Wire(server)
 
 
+async def started_with_tone(server: PeerServer) -> Bench:
+    """Return a session that is up, with a server that sends a tone from now on."""
+    begins = asyncio.Event()
+    server.track = lambda: LateTone(begins)
+    bench = Bench(server)
+    await bench.up()
+    begins.set()
+    return bench
+
+
 def peer_of(bench: Bench) -> Any:
     """Return the peer connection inside a session."""
     transport: Any = bench.session._transport
@@ -103,11 +113,10 @@ def unknown_aiortc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 async def test_packets_come_as_they_were_sent_and_decode(server: PeerServer) -> None:
-    server.track = Tone
-    bench = Bench(server)
-    await bench.up()
+    bench = await started_with_tone(server)
     packets = bench.sound.packets
     await eventually(lambda: len(packets) >= 20)
+    assert bench.session.counters.sound_packets_received == len(packets)
     await bench.session.hang_up()
     first = packets[0]
     for index, packet in enumerate(packets[:20]):
@@ -117,7 +126,6 @@ async def test_packets_come_as_they_were_sent_and_decode(server: PeerServer) -> 
         assert packet.arrived_at >= first.arrived_at
     decoder = OpusDecoder()
     assert loudness(b"".join(decoder.decode(packet.payload) for packet in packets)) > 5000
-    assert bench.session.counters.sound_packets_received == len(packets)
     assert bench.sound.blocks == []
 
 
@@ -304,9 +312,7 @@ async def test_track_still_ends_the_session(server: PeerServer) -> None:
 async def test_unknown_aiortc_plays_the_public_track(
     server: PeerServer, unknown_aiortc: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.track = Tone
-    bench = Bench(server)
-    await bench.up()
+    bench = await started_with_tone(server)
     await eventually(lambda: len(bench.sound.blocks) >= 20)
     assert any("decoder" in thread.name for thread in threading.enumerate())
     await bench.session.hang_up()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -24,10 +26,14 @@ from edge_agent.server.peer_hooks import cut_off
 from edge_agent.session import watch
 from edge_agent.session.watch import is_gone
 from tests.session.bench import Bench
-from tests.session.peer_server import PeerServer, Tone, eventually
+from tests.session.peer_server import LateTone, PeerServer, Tone, eventually
 
 SOUND_ALL_THE_TIME_PACKETS = 60
-"""More than a second of sound before anything was announced: this server never stops sending."""
+SOUND_ALL_THE_TIME_S = 1.0
+"""So much sound before anything was announced, and no look without any: this server never stops sending."""
+
+HOLE_S = 0.08
+"""Shorter than the time between two quick looks."""
 
 QUIET_S = 0.2
 """Nothing is under way any more after so long."""
@@ -90,11 +96,18 @@ async def test_peer_that_comes_back_is_trusted_again(server: PeerServer, quick: 
     assert told == [LinkUp, LinkLapsed, LinkDoubted, LinkTrusted, LinkMended]
 
 
+def sounds_all_the_time(bench: Bench) -> bool:
+    """Whether every look of the last second has found sound."""
+    arrived_at = [packet.arrived_at for packet in bench.sound.packets[-SOUND_ALL_THE_TIME_PACKETS:]]
+    holes_s = [later - sooner for sooner, later in pairwise(arrived_at)]
+    return sum(holes_s) > SOUND_ALL_THE_TIME_S and max(holes_s) < HOLE_S
+
+
 async def test_announced_sound_that_stops_ends_the_session(server: PeerServer, quick: None) -> None:
     server.track = Tone
     bench = Bench(server)
     await bench.up()
-    await eventually(lambda: bench.session.counters.sound_packets_received > SOUND_ALL_THE_TIME_PACKETS)
+    await eventually(lambda: sounds_all_the_time(bench))
     server.call.say({"type": "output_audio_buffer.started", "event_id": "e", "response_id": "resp_1"})
     await eventually(lambda: "output_audio_buffer.started" in bench.said())
     server.call.connection.getSenders()[0].replaceTrack(None)
@@ -136,10 +149,12 @@ async def test_answer_of_a_server_that_tells_nothing_more_ends_the_session_if_no
 
 
 async def test_sound_that_cannot_be_decoded_is_no_sound(server: PeerServer, quick: None) -> None:
-    server.track = Tone
+    begins = asyncio.Event()
+    server.track = lambda: LateTone(begins)
     bench = Bench(server)
     bench.sound.count_all_as_undecodable = True
     await bench.up()
+    begins.set()
     server.call.say({"type": "output_audio_buffer.started", "event_id": "e", "response_id": "resp_1"})
     fault = await bench.fault()
     assert fault.kind is FaultKind.DEAF
