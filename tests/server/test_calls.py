@@ -21,6 +21,9 @@ LOUD = 500
 
 SILENT_S = 0.5
 
+STARTED = "output_audio_buffer.started"
+"""Comes with the first packet of sound, after a word or two."""
+
 Http = aiohttp.ClientSession
 MANUAL = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
 
@@ -69,7 +72,13 @@ async def test_beta_calls_use_beta_names() -> None:
         done = await client.wait("response.done")
         await client.wait("output_audio_buffer.stopped")
     assert done["response"]["output"][0]["content"] == [{"type": "audio", "transcript": "All right."}]
-    assert runs(client.types) == [
+    first_word_at, began_at, ended_at = (
+        client.types.index(name)
+        for name in ("response.audio_transcript.delta", STARTED, "output_audio_buffer.stopped")
+    )
+    assert first_word_at < began_at < ended_at
+    assert client.types.count(STARTED) == 1
+    assert runs([name for name in client.types if name != STARTED]) == [
         "session.created",
         "conversation.created",
         "input_audio_buffer.speech_started",
@@ -81,8 +90,6 @@ async def test_beta_calls_use_beta_names() -> None:
         "response.output_item.added",
         "conversation.item.created",
         "response.content_part.added",
-        "response.audio_transcript.delta",
-        "output_audio_buffer.started",
         "response.audio_transcript.delta",
         "response.audio.done",
         "response.audio_transcript.done",

@@ -6,8 +6,10 @@ import time
 import pytest
 from aiortc.mediastreams import MediaStreamError
 
+from edge_agent.server import output
 from edge_agent.server.output import LATE_LIMIT_S, PACKET_TICKS, Idle, OutputBuffer, OutputTrack, Taken
 from edge_agent.server.voice import PACKET_S, Speech
+from tests.server.client import until
 
 SILENCE = b"silence"
 
@@ -62,7 +64,10 @@ def test_nothing_is_left_after_clearing() -> None:
     assert buffer.take() == Taken(None)
 
 
-async def test_packets_leave_at_the_pace_of_the_sound_with_timestamps_of_48_khz() -> None:
+async def test_packets_leave_at_the_pace_of_the_sound_with_timestamps_of_48_khz(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(output, "LATE_LIMIT_S", 60.0)
     track = Listener().track()
     began_at = time.monotonic()
     packets = [await track.recv() for _ in range(6)]
@@ -83,8 +88,11 @@ async def test_the_beginning_and_the_end_of_a_response_are_told() -> None:
 async def test_between_utterances_it_can_pause_while_the_timestamps_go_on() -> None:
     track = Listener().track()
     track.idle = Idle.PAUSE
-    asyncio.get_running_loop().call_later(0.1, track.buffer.load, "r1", speech(b"1"))
-    packet = await asyncio.wait_for(track.recv(), 5)
+    receiving = asyncio.create_task(track.recv())
+    await until(lambda: track._ticks >= 4 * PACKET_TICKS)
+    assert not receiving.done()
+    track.buffer.load("r1", speech(b"1"))
+    packet = await asyncio.wait_for(receiving, 5)
     assert bytes(packet) == b"1"
     assert packet.pts is not None
     assert packet.pts >= 4 * PACKET_TICKS
