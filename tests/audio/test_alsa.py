@@ -187,16 +187,16 @@ def test_a_card_keeps_real_time(cards: VirtualCards) -> None:
 def test_dropping_silences_a_card_at_once(cards: VirtualCards) -> None:
     with (
         ear_at("answer") as ear,
-        closing(AlsaOutput.open("speaker", DeviceSettings(playout_fill_s=0.2))) as mouth,
+        closing(AlsaOutput.open("speaker", DeviceSettings(playout_fill_s=0.5))) as mouth,
     ):
-        write_all(mouth, silence(LEAD_IN_S) + tone(1000, 0.4))
+        write_all(mouth, silence(LEAD_IN_S) + tone(1000, 0.7))
         unplayed_s = mouth.queued_s()
         mouth.drop()
         assert mouth.queued_s() == 0
         write_all(mouth, tone(3000, 0.2) + silence(0.2))
         wait_until(lambda: heard_s(ear.heard, 3000) > 0.18, "what came after the drop")
     assert unplayed_s > 0.02
-    assert heard_s(ear.heard, 1000) <= 0.4 - unplayed_s + 0.03
+    assert heard_s(ear.heard, 1000) <= 0.7 - unplayed_s + 0.03
 
 
 def test_a_sound_server_does_not_restart_in_time_and_a_card_does(cards: VirtualCards) -> None:
