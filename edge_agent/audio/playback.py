@@ -15,8 +15,16 @@ from edge_agent.audio.interrupt import Interrupt
 from edge_agent.audio.level import PeakMeter
 from edge_agent.audio.thread import RETRY_S, SoundThread
 from edge_agent.core.events import Device, Event, SoundEnded, SoundStarted
-from edge_agent.core.pcm import BYTES_PER_S, SAMPLE_BYTES, SAMPLE_RATE_HZ, SILENCE, PcmQueue, fade_out
-from edge_agent.core.playout.samples import AUDIBLE_PEAK, peak
+from edge_agent.core.pcm import (
+    BYTES_PER_S,
+    FADE_SAMPLES,
+    SAMPLE_BYTES,
+    SAMPLE_RATE_HZ,
+    SILENCE,
+    PcmQueue,
+    fade_out,
+)
+from edge_agent.core.playout.samples import AUDIBLE_PEAK, mirrored, peak
 from edge_agent.errors import AudioDeviceError
 
 HANG_OVER_S = 0.250
@@ -190,7 +198,7 @@ class Playback(DeviceThread[PcmOutput]):
 
     def _fading_end(self) -> bytes:
         """The last period mirrored: it goes on without a step where the sound was flushed."""
-        return fade_out(audioop.reverse(self._history[-1], SAMPLE_BYTES)) if self._history else SILENCE
+        return fade_out(mirrored(self._history[-1], FADE_SAMPLES)) if self._history else SILENCE
 
     def _remembered(self, unplayed_bytes: int) -> bytes:
         """What the device would play next, as far as it is remembered: where the fade-out begins."""
