@@ -8,6 +8,7 @@ from edge_agent.core.pcm import SAMPLE_BYTES
 from edge_agent.core.playout.samples import (
     CROSS_FADE_SAMPLES,
     REJOINED_SAMPLES,
+    cross_fade,
     fade_to_silence,
     is_audible,
     rejoined,
@@ -24,6 +25,11 @@ BRIDGE_STEP_SAMPLES = 240
 MADE_UP_SAMPLES = 480
 """10 ms are made at a time: of less than that libopus drops a part, where the sound is SILK's
 (``opus_decode_frame`` in libopus 1.3 to 1.5)."""
+
+FORGOTTEN_SAMPLES = 2_880
+"""60 ms, three packets: a decoder that has made up so much remembers nothing that helps it with the next
+packet, and does better when it begins anew. Over 24 places in speech PESQ gains 0.015 (and at most 0.15)
+after three lost packets and 0.033 after ten; after two it loses 0.02."""
 
 LONGEST_STAND_IN_SAMPLES = 960
 """20 ms: a bridge up to this length may stand for the beginning of the packet that comes after it, which is
@@ -61,6 +67,8 @@ class Bridge:
         self._ahead = b""
         """Made up and not played."""
         self._is_concealing = False
+        self._forgotten_samples = 0
+        """Made up by the decoder since it decoded something."""
         self.samples = 0
         """How long the bridge is so far: what was played for packets that may still come."""
 
@@ -95,6 +103,18 @@ class Bridge:
         self._statistics.fec_samples_recovered += samples
         return self._decoder.recover(next_payload, samples)
 
+    def decode(self, payload: bytes, samples: int) -> bytes:
+        """Return the sound of the packet that comes after what was played last, real or made up."""
+        if self._forgotten_samples < FORGOTTEN_SAMPLES:
+            self._forgotten_samples = 0
+            return self._decoder.decode(payload, samples)
+        fade_bytes = min(CROSS_FADE_SAMPLES, samples) * SAMPLE_BYTES
+        made_up = self._make_up(CROSS_FADE_SAMPLES)[:fade_bytes]
+        self._decoder.reset()
+        self._forgotten_samples = 0
+        pcm = self._decoder.decode(payload, samples)
+        return cross_fade(made_up, pcm[:fade_bytes]) + pcm[fade_bytes:]
+
     def rejoin(self, payload: bytes, samples: int, late_samples: int) -> bytes:
         """Return the sound of a packet that was only late, as it goes on from the bridge.
 
@@ -104,6 +124,7 @@ class Bridge:
         """
         made_up = self._make_up(REJOINED_SAMPLES)
         self._decoder.take_back()
+        self._forgotten_samples = 0
         pcm = self._decoder.decode(payload, samples)
         stood_for = min(self.samples, late_samples, samples - CROSS_FADE_SAMPLES)
         if stood_for > 0 and self.samples <= LONGEST_STAND_IN_SAMPLES:
@@ -128,6 +149,7 @@ class Bridge:
         pcm = self._ahead
         while len(pcm) < samples * SAMPLE_BYTES:
             pcm += self._decoder.conceal(MADE_UP_SAMPLES)
+            self._forgotten_samples += MADE_UP_SAMPLES
         return pcm
 
     def _count(self, samples: int) -> None:

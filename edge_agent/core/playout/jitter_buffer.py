@@ -187,7 +187,7 @@ class JitterBuffer:
         pcm = (
             self._rejoin(packet, now)
             if is_only_late
-            else self._decoder.decode(packet.payload, packet.duration)
+            else self._bridge.decode(packet.payload, packet.duration)
         )
         self._pcm += pcm[known_samples * SAMPLE_BYTES :]
         self._position = packet.end

@@ -5,14 +5,15 @@ import pytest
 from edge_agent.core.pcm import SAMPLE_BYTES
 from edge_agent.core.playout.bridge import (
     BRIDGE_STEP_SAMPLES,
+    FORGOTTEN_SAMPLES,
     LONGEST_BRIDGE_SAMPLES,
     LONGEST_STAND_IN_SAMPLES,
     MADE_UP_SAMPLES,
     Bridge,
 )
-from edge_agent.core.playout.samples import is_audible
+from edge_agent.core.playout.samples import CROSS_FADE_SAMPLES, fade_to_silence, is_audible
 from edge_agent.core.playout.statistics import PlayoutStatistics
-from tests.core.playout.scenes import PITCH_SAMPLES, FakeDecoder, payload, voice
+from tests.core.playout.scenes import PITCH_SAMPLES, QUIET, FakeDecoder, payload, voice
 
 PACKET_SAMPLES = 960
 
@@ -91,6 +92,31 @@ def test_the_decoder_knows_nothing_of_a_bridge_to_a_late_packet(gap: Gap) -> Non
     gap.go_on(2)
     gap.rejoin(late_samples=10_000)
     assert [call.what for call in gap.decoder.calls][-2:] == ["take back", "decode"]
+
+
+def test_a_decoder_that_has_made_up_much_begins_anew(gap: Gap) -> None:
+    """What it remembers is not what was sent: what comes is decoded better without it."""
+    gap.go_on(FORGOTTEN_SAMPLES // BRIDGE_STEP_SAMPLES)
+    at_samples = gap.at_samples + FORGOTTEN_SAMPLES
+    decoded = gap.bridge.decode(payload(at_samples), PACKET_SAMPLES)
+    assert decoded == voice(at_samples, PACKET_SAMPLES)
+    assert [call.what for call in gap.decoder.calls][-3:] == ["conceal", "reset", "decode"]
+    gap.bridge.decode(payload(at_samples + PACKET_SAMPLES), PACKET_SAMPLES)
+    assert [call.what for call in gap.decoder.calls][-2:] == ["decode", "decode"]
+
+
+def test_what_comes_after_a_long_hole_fades_in_from_what_was_made_up(gap: Gap) -> None:
+    gap.go_on(FORGOTTEN_SAMPLES // BRIDGE_STEP_SAMPLES)
+    at_samples = gap.at_samples + FORGOTTEN_SAMPLES
+    decoded = gap.bridge.decode(payload(at_samples, QUIET), PACKET_SAMPLES)
+    faded = fade_to_silence(voice(at_samples, CROSS_FADE_SAMPLES))
+    assert decoded == faded.ljust(PACKET_SAMPLES * SAMPLE_BYTES, b"\0")
+
+
+def test_a_decoder_that_has_made_up_little_goes_on(gap: Gap) -> None:
+    gap.go_on(FORGOTTEN_SAMPLES // BRIDGE_STEP_SAMPLES - 2)
+    gap.bridge.decode(payload(gap.at_samples + FORGOTTEN_SAMPLES), PACKET_SAMPLES)
+    assert not [call for call in gap.decoder.calls if call.what == "reset"]
 
 
 def test_what_stands_for_lost_packets_counts_once(gap: Gap) -> None:
