@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,3 +20,14 @@ def _state_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)
     return folder
+
+
+@pytest.fixture
+def _midday(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let it be about midday where the test and its processes are: no day ends meanwhile."""
+    with monkeypatch.context() as there:
+        west_of_utc_h = time.gmtime().tm_hour - 12  # as POSIX counts in TZ
+        there.setenv("TZ", f"NOON{west_of_utc_h:+d}")
+        time.tzset()
+        yield
+    time.tzset()

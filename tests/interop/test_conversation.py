@@ -60,6 +60,7 @@ def said(daemon: Daemon, role: str) -> list[str]:
     return [line["text"] for line in lines if line["final"] and line["role"] == role]
 
 
+@pytest.mark.usefixtures("_midday")
 def test_answers_are_interrupted_and_sessions_follow_each_other(
     foreign: ForeignServer, endpoint: dict[str, Any]
 ) -> None:

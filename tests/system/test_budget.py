@@ -12,6 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from edge_agent.bookkeeper import name_hour
 from edge_agent.core.ledger import Ledger
 from edge_agent.core.periods import Period
@@ -91,6 +93,7 @@ def notices(watch: Watch, name: str) -> int:
     )
 
 
+@pytest.mark.usefixtures("_midday")
 def test_a_budget_is_kept_through_a_kill_and_stops_before_the_limit() -> None:
     with local_server() as server, running_daemon(config_for(server)) as first, ExitStack() as stack:
         first.seen.wait_for_state("ready")
