@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import pytest
+
 from edge_agent.core import events as happened
 from edge_agent.core.commands import CloseLink, Command, FlushPlayout, Gate, OpenLink, SetUplink
 from edge_agent.core.events import Event
@@ -25,6 +27,7 @@ class FakeDecider:
         self.state = AgentState.CONNECTING
         self.deadline: float | None = None
         self.reactions: dict[Event, tuple[list[Command], AgentState]] = {}
+        self.bug: Exception | None = None
         self.handled: list[tuple[Event, float]] = []
         self.ticked: list[float] = []
         self.stopped = False
@@ -48,6 +51,8 @@ class FakeDecider:
 
     def handle(self, event: Event, now: float) -> list[Command]:
         self.handled.append((event, now))
+        if self.bug is not None:
+            raise self.bug
         self.revision += event != trifle()
         commands, self.state = self.reactions.get(event, ([], self.state))
         return commands
@@ -68,6 +73,10 @@ class Bench:
         self.shown: list[AgentState] = []
         self.observed: list[Event] = []
         self.runner = Runner(self.decider, self.commands.append, self._show, self.observed.append)
+
+    @property
+    def handled(self) -> list[Event]:
+        return [event for event, _ in self.decider.handled]
 
     def _show(self, status: Status, now: float) -> None:
         self.shown.append(status.state)
@@ -122,6 +131,74 @@ async def test_events_are_handled_in_order_and_their_commands_carried_out_in_ord
     assert bench.commands[2:] == [SetUplink(Gate.OPEN), FlushPlayout(), SetUplink(Gate.CLOSED)]
     assert [event for event, _ in bench.decider.handled] == [mute(0), mute(1)]
     assert bench.observed == [mute(0), mute(1)]
+
+
+async def test_what_the_server_says_is_handled_at_once_and_all_else_in_its_turn() -> None:
+    bench = Bench()
+    async with bench.running():
+        await until(lambda: bool(bench.shown))
+        bench.runner.post(chatter())
+        assert bench.handled == [chatter()]
+        bench.runner.post(mute())
+        bench.runner.post(trifle())
+        assert bench.handled == [chatter()]
+        await until(lambda: len(bench.handled) == 3)
+    assert bench.handled == [chatter(), mute(), trifle()]
+
+
+async def test_what_is_posted_meanwhile_is_handled_after_the_commands() -> None:
+    bench = Bench()
+
+    def perform(command: Command) -> None:
+        bench.commands.append(command)
+        if isinstance(command, FlushPlayout):
+            bench.runner.post(trifle())
+            bench.runner.post(mute())
+            assert bench.handled == [chatter()]
+
+    bench.runner = Runner(bench.decider, perform, lambda *_: None, bench.observed.append)
+    bench.decider.reactions = {
+        chatter(): ([FlushPlayout(), SetUplink(Gate.OPEN)], AgentState.READY),
+        trifle(): ([SetUplink(Gate.CLOSED)], AgentState.READY),
+    }
+    async with bench.running():
+        await until(lambda: len(bench.commands) == 2)
+        bench.runner.post(chatter())
+        assert bench.handled == [chatter(), trifle(), mute()]
+    assert bench.commands[2:] == [FlushPlayout(), SetUplink(Gate.OPEN), SetUplink(Gate.CLOSED)]
+
+
+@pytest.mark.parametrize("is_said", [True, False])
+async def test_a_bug_ends_it_wherever_it_shows(is_said: bool) -> None:
+    bench = Bench()
+    bug = ArithmeticError("a bug")
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    running = asyncio.create_task(bench.runner.run())
+    await until(lambda: bool(bench.shown))
+    bench.decider.bug = bug
+    if is_said:
+        with pytest.raises(ArithmeticError):
+            bench.runner.post(chatter())
+    else:
+        bench.runner.post(mute())
+    with pytest.raises(ArithmeticError) as raised:
+        await running
+    assert raised.value is bug
+    bench.runner.post(trifle())
+    assert len(bench.handled) == 1
+
+
+async def test_nothing_is_handled_once_it_is_cancelled() -> None:
+    bench = Bench()
+    running = asyncio.create_task(bench.runner.run())
+    await until(lambda: bool(bench.shown))
+    bench.runner.post(mute())
+    running.cancel()
+    bench.runner.post(chatter())
+    await asyncio.wait({running})
+    bench.runner.post(chatter())
+    assert running.cancelled()
+    assert bench.handled == []
 
 
 async def test_a_state_is_shown_once_however_often_its_cause_changes() -> None:
