@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import aioice.ice
@@ -199,6 +200,16 @@ class Peer:
         if self._bug is not None:
             raise self._bug
         return message
+
+    async def forward(self, take: Callable[[str | bytes], None]) -> Fault:
+        """Hand every message to ``take`` as it comes, and return why the connection ended.
+
+        Raises what the sound road raised, if it did, and what ``take`` raises.
+        """
+        fault = await self._messages.forward(take)
+        if self._bug is not None:
+            raise self._bug
+        return fault
 
     @property
     def has_path(self) -> bool:

@@ -243,13 +243,15 @@ class RealtimeSession:
         return await _first_of(self._listen(transport, watch), watch.run())
 
     async def _listen(self, transport: Transport, watch: Watch) -> Fault:
-        """Post what the server says; return why it ended."""
-        while True:
-            heard = await self._hear(transport)
-            if isinstance(heard, Fault):
-                return heard
-            watch.saw(heard)
-            self._post(ServerSaid(self._epoch, heard))
+        """Post what the server says, as it comes; return why it ended."""
+
+        def take(message: str | bytes) -> None:
+            event = self._event_in(message)
+            if event is not None:
+                watch.saw(event)
+                self._post(ServerSaid(self._epoch, event))
+
+        return self._reason_of_end(await transport.forward(take))
 
     def _tell_doubt(self, is_doubted: bool) -> None:
         self._post(LinkDoubted(self._epoch) if is_doubted else LinkTrusted(self._epoch))
@@ -322,24 +324,30 @@ class RealtimeSession:
             message = await transport.receive()
             if isinstance(message, Fault):
                 return self._reason_of_end(message)
-            try:
-                unwrapped = message if self._unwrapper is None else self._unwrapper.unwrap(message)
-                if unwrapped is None:
-                    continue
-                decoded = decode_server_event(unwrapped)
-            except Malformed as reason:
-                self._count_malformed(str(reason))
-                continue
-            if logger.isEnabledFor(logging.DEBUG):
-                logger.debug("< %s", shown(decoded.wire_type))
-            self._on_wire(decoded.wire_type)
-            event = decoded.event
-            if isinstance(event, ErrorEvent):
-                self._last_error = event.error
-            elif isinstance(event, SessionCreated | SessionUpdated):
-                self._session_id = event.session.id or self._session_id
-                self._expires_at = event.session.expires_at or self._expires_at
-            return event
+            event = self._event_in(message)
+            if event is not None:
+                return event
+
+    def _event_in(self, message: str | bytes) -> ServerEvent | None:
+        """Return the event that a message is; None if it is none, or a fragment and not the last one."""
+        try:
+            unwrapped = message if self._unwrapper is None else self._unwrapper.unwrap(message)
+            decoded = None if unwrapped is None else decode_server_event(unwrapped)
+        except Malformed as reason:
+            self._count_malformed(str(reason))
+            return None
+        if decoded is None:
+            return None
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("< %s", shown(decoded.wire_type))
+        self._on_wire(decoded.wire_type)
+        event = decoded.event
+        if isinstance(event, ErrorEvent):
+            self._last_error = event.error
+        elif isinstance(event, SessionCreated | SessionUpdated):
+            self._session_id = event.session.id or self._session_id
+            self._expires_at = event.session.expires_at or self._expires_at
+        return event
 
     def _count_malformed(self, reason: str) -> None:
         self.malformed += 1

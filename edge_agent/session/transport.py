@@ -152,6 +152,12 @@ class Transport(Protocol):
         """Return the next message, or why the connection ended (from then on always). No message is lost
         that arrived before the end."""
 
+    async def forward(self, take: Callable[[str | bytes], None]) -> Fault:
+        """Hand every message to ``take`` from now on, as it comes, and return why the connection ended.
+
+        For one reader, instead of :meth:`receive`. Raises what ``take`` raises.
+        """
+
     @property
     def local_address(self) -> str | None:
         """The address of this machine that it depends on, once it is open; None if that is not known."""

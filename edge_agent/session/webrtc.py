@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from edge_agent.core.faults import Fault, FaultKind
 from edge_agent.errors import SignalingError
@@ -73,6 +74,10 @@ class WebRtcTransport:
     async def receive(self) -> str | bytes | Fault:
         """Return the next message, or why the connection ended."""
         return await self._peer.receive()
+
+    async def forward(self, take: Callable[[str | bytes], None]) -> Fault:
+        """Hand every message to ``take`` as it comes, and return why the connection ended."""
+        return await self._peer.forward(take)
 
     @property
     def local_address(self) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from urllib.parse import urlsplit
 
 from edge_agent.core.faults import Fault, FaultKind
@@ -123,6 +123,16 @@ class WebSocketTransport:
         if self._bug is not None:
             raise self._bug
         return message
+
+    async def forward(self, take: Callable[[str | bytes], None]) -> Fault:
+        """Hand every message to ``take`` as it comes, and return why the connection ended.
+
+        Raises what the sound road raised, if it did, and what ``take`` raises.
+        """
+        fault = await self._messages.forward(take)
+        if self._bug is not None:
+            raise self._bug
+        return fault
 
     @property
     def local_address(self) -> str | None:

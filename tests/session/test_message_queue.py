@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from edge_agent.core.faults import Fault, FaultKind
 from edge_agent.session.message_queue import BYTES_LIMIT, MESSAGES_LIMIT, MessageQueue
 
@@ -59,4 +61,58 @@ async def test_cancelled_wait_loses_no_message() -> None:
     queue.put("a")
     waiting.cancel()
     await asyncio.wait({waiting})
+    assert await queue.get() == "a"
+
+
+async def test_forwards_what_waits_and_then_what_comes_as_it_comes() -> None:
+    queue = MessageQueue()
+    taken: list[str | bytes] = []
+    queue.put("a")
+    forwarding = asyncio.create_task(queue.forward(taken.append))
+    queue.put("b")
+    await asyncio.sleep(0)
+    queue.put("c")
+    assert taken == ["a", "b", "c"]
+    queue.end(END)
+    queue.put("late")
+    assert await forwarding == END
+    assert await queue.forward(taken.append) == END
+    assert taken == ["a", "b", "c"]
+    assert (queue.received, queue.dropped) == (4, 1)
+
+
+async def test_forwards_what_came_before_the_end() -> None:
+    queue = MessageQueue()
+    taken: list[str | bytes] = []
+    queue.put("a")
+    queue.end(END)
+    assert await queue.forward(taken.append) == END
+    assert taken == ["a"]
+
+
+async def test_what_the_taker_raises_ends_the_forwarding() -> None:
+    queue = MessageQueue()
+
+    def take(message: str | bytes) -> None:
+        raise ArithmeticError(message)
+
+    forwarding = asyncio.create_task(queue.forward(take))
+    await asyncio.sleep(0)
+    with pytest.raises(ArithmeticError, match="a"):
+        queue.put("a")
+    queue.put("b")
+    with pytest.raises(ArithmeticError, match="a"):
+        await forwarding
+    assert await queue.get() == "b"
+
+
+async def test_cancelled_forwarding_takes_no_more_and_loses_no_message() -> None:
+    queue = MessageQueue()
+    taken: list[str | bytes] = []
+    forwarding = asyncio.create_task(queue.forward(taken.append))
+    await asyncio.sleep(0)
+    forwarding.cancel()
+    queue.put("a")
+    await asyncio.wait({forwarding})
+    assert taken == []
     assert await queue.get() == "a"

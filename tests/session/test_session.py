@@ -626,6 +626,25 @@ async def test_a_fault_of_our_own_sound_road_is_not_hidden(server: PeerServer) -
     assert not any(isinstance(event, LinkDown) for event in bench.events)
 
 
+class Choosy(list[str]):
+    """Raises what a bug might at one event."""
+
+    def append(self, name: str) -> None:
+        if name == "input_audio_buffer.cleared":
+            raise RuntimeError("nobody takes it")
+
+
+async def test_a_fault_of_who_takes_the_events_is_not_hidden(server: PeerServer) -> None:
+    bench = Bench(server, wire=Choosy())
+    await bench.up()
+    server.call.say({"type": "input_audio_buffer.cleared"})
+    assert bench.task is not None
+    with pytest.raises(RuntimeError, match="nobody takes it"):
+        await bench.task
+    assert bench.session.phase is Phase.OVER
+    assert not any(isinstance(event, LinkDown) for event in bench.events)
+
+
 async def test_decoder_threads_end_with_the_session(server: PeerServer) -> None:
     bench = Bench(server)
     await bench.up()

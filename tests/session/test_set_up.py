@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from collections.abc import Callable
 
 import pytest
 
@@ -63,6 +64,11 @@ class FakeTransport:
         if self.script:
             return self.script.popleft()
         return await asyncio.shield(self.end)
+
+    async def forward(self, take: Callable[[str | bytes], None]) -> Fault:
+        while not isinstance(message := await self.receive(), Fault):
+            take(message)
+        return message
 
     async def hang_up(self) -> None:
         self.done.append("hang up")

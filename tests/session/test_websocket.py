@@ -67,6 +67,8 @@ class Bench:
 
     def __init__(self, url: str, profile: Profile = OPENAI, deadlines: Deadlines = QUICK) -> None:
         self.events: list[Event] = []
+        self.bug: Exception | None = None
+        """Raised by whoever takes the events."""
         self.road = PlainRoad()
         endpoint = Endpoint("test", url, profile, "test-model", Secret(KEY), deadlines=deadlines)
         wishes = SessionWishes(voice="marin", input_format=PLAIN_SOUND, output_format=PLAIN_SOUND)
@@ -75,10 +77,15 @@ class Bench:
             endpoint,
             wishes,
             FakeSound(),
-            self.events.append,
+            self._post,
             new_transport=lambda endpoint, _: WebSocketTransport(endpoint, self.road),
         )
         self.task: asyncio.Task[None] | None = None
+
+    def _post(self, event: Event) -> None:
+        if self.bug is not None:
+            raise self.bug
+        self.events.append(event)
 
     async def up(self) -> None:
         self.task = asyncio.create_task(self.session.run())
@@ -324,6 +331,14 @@ async def test_odd_messages_are_counted_and_the_session_lives(server: SocketServ
     await server.socket.send_frame(b'{"type":"\xff\xfe"}', web.WSMsgType.TEXT)
     await server.say({"type": "brand.new"})
     await eventually(lambda: bench.session.malformed == 2 and len(bench.said()) == 3)
+
+
+async def test_a_fault_of_who_takes_the_events_is_not_hidden(server: SocketServer, bench: Bench) -> None:
+    bench.bug = RuntimeError("nobody takes it")
+    await server.say({"type": "input_audio_buffer.cleared"})
+    assert bench.task is not None
+    with pytest.raises(RuntimeError, match="nobody takes it"):
+        await bench.task
 
 
 async def test_a_message_that_is_far_too_large_ends_the_session(server: SocketServer, bench: Bench) -> None:
