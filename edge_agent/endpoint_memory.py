@@ -118,6 +118,6 @@ class Watch:
         before = self._memory.of(self._name).abilities
         self._learner.known = before
         learn(self._learner)
-        if self._learner.known != before:
+        if self._learner.known is not before and self._learner.known != before:
             now_s = self._memory.now_s()
             self._memory.keep(self._name, abilities=self._learner.known, learnt_at_s=now_s)

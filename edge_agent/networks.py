@@ -42,14 +42,15 @@ class Networks:
 
     def saw(self, event: Event) -> None:
         """Take what the agent is told: whether there is a session, or why not."""
-        for search in self._searches:
-            match event:
-                case LinkUp():
+        match event:
+            case LinkUp():
+                for search in self._searches:
                     search.is_on.clear()
-                case LinkDown(fault=fault) if fault.kind in SOUGHT:
+            case LinkDown(fault=fault) if fault.kind in SOUGHT:
+                for search in self._searches:
                     search.is_on.set()
-                case _:
-                    pass
+            case _:
+                pass
 
     async def run(self) -> None:
         """Watch until cancelled."""

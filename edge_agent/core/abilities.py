@@ -53,12 +53,15 @@ class Learner:
 
     def heard_name(self, wire_type: str) -> None:
         """An event arrived under this name."""
+        dialect = self.known.dialect
         if wire_type == MIXED_NAME:
-            self.known = replace(self.known, dialect=self.known.dialect or Dialect.BETA)
+            dialect = dialect or Dialect.BETA
         elif wire_type in GA_SERVER_NAMES:
-            self.known = replace(self.known, dialect=Dialect.BETA)
+            dialect = Dialect.BETA
         elif wire_type in BETA_SERVER_NAMES:
-            self.known = replace(self.known, dialect=Dialect.GA)
+            dialect = Dialect.GA
+        if dialect is not self.known.dialect:
+            self.known = replace(self.known, dialect=dialect)
         if wire_type.startswith("output_audio_buffer.") and self._hears_playback:
             self._was_told = True
             self.known = replace(self.known, tells_playback=True)

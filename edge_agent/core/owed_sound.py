@@ -19,8 +19,12 @@ class OwedSound:
         self._is_made = False
         self._packets_before = 0
 
-    def see(self, event: said.ServerEvent, sound_packets: int) -> None:
-        """Follow one event; so many packets of sound have come in this session so far."""
+    def begin(self, sound_packets: int) -> None:
+        """An answer is being made; so many packets of sound have come in this session so far."""
+        self._is_made, self._packets_before = False, sound_packets
+
+    def see(self, event: said.ServerEvent) -> None:
+        """Follow one event, other than ``response.created``: that is :meth:`begin`."""
         match event:
             case (
                 said.OutputAudioBufferStarted()
@@ -28,8 +32,6 @@ class OwedSound:
                 | said.OutputAudioBufferCleared()
             ):
                 self._server_tells = True
-            case said.ResponseCreated():
-                self._is_made, self._packets_before = False, sound_packets
             case said.InputAudioBufferSpeechStarted():
                 self._is_made = False
             case said.ResponseDone(response=response):

@@ -24,6 +24,7 @@ from edge_agent.protocol.server_events import (
     OutputAudioBufferCleared,
     OutputAudioBufferStarted,
     OutputAudioBufferStopped,
+    ResponseCreated,
     ServerEvent,
 )
 from edge_agent.session.path_probe import PathProbe
@@ -67,8 +68,10 @@ class Watch:
 
     def saw(self, event: ServerEvent) -> None:
         """Take an event of the server: some say whether its sound is on its way."""
-        self._owed.see(event, self._sound_packets)
+        self._owed.see(event)
         match event:
+            case ResponseCreated():
+                self._owed.begin(self._sound_packets)
             case OutputAudioBufferStarted():
                 self._plays = True
             case OutputAudioBufferStopped() | OutputAudioBufferCleared():
