@@ -89,6 +89,7 @@ class OpusEncoder:
         _check(error.value, "opus_encoder_create")
         weakref.finalize(self, self._library.opus_encoder_destroy, self._state)
         self._packet = ctypes.create_string_buffer(LARGEST_PACKET_BYTES)
+        self._packet_bytes = memoryview(self._packet).cast("B")
         for request, value in (
             (_SET_BITRATE, settings.bitrate_bps),
             (_SET_MAX_BANDWIDTH, BANDWIDTHS[settings.bandwidth_hz]),
@@ -111,7 +112,7 @@ class OpusEncoder:
         n_bytes = self._library.opus_encode(
             self._state, pcm, len(pcm) // SAMPLE_BYTES, self._packet, LARGEST_PACKET_BYTES
         )
-        return ctypes.string_at(self._packet, _check(n_bytes, "opus_encode"))
+        return self._packet_bytes[: _check(n_bytes, "opus_encode")].tobytes()
 
     def reset(self) -> None:
         """Forget what was encoded: the next packet begins a new stream."""
@@ -136,6 +137,7 @@ class OpusDecoder:
         weakref.finalize(self, self._library.opus_decoder_destroy, self._state)
         self._kept = ctypes.create_string_buffer(self._library.opus_decoder_get_size(1))
         self._pcm = (ctypes.c_int16 * LONGEST_PACKET_SAMPLES)()
+        self._pcm_bytes = memoryview(self._pcm).cast("B")
         self.keep()
 
     def decode(self, packet: bytes) -> bytes:
@@ -167,7 +169,7 @@ class OpusDecoder:
     def _decode(self, packet: bytes | None, samples: int, *, fec: bool) -> bytes:
         n_bytes = len(packet) if packet is not None else 0
         decoded = self._library.opus_decode(self._state, packet, n_bytes, self._pcm, samples, int(fec))
-        return ctypes.string_at(self._pcm, _check(decoded, "opus_decode") * SAMPLE_BYTES)
+        return self._pcm_bytes[: _check(decoded, "opus_decode") * SAMPLE_BYTES].tobytes()
 
 
 def library_version() -> str:
