@@ -30,6 +30,7 @@ class MessageQueue:
         self._take: Callable[[str | bytes], None] | None = None
         """Who gets the messages while :meth:`forward` waits."""
         self._end: Fault | None = None
+        self._bug: BaseException | None = None
         self.received = 0
         self.dropped = 0
 
@@ -53,34 +54,46 @@ class MessageQueue:
             self._end = fault
             self._wake()
 
+    def fail(self, bug: BaseException) -> None:
+        """Let who reads raise ``bug``, now or later: it is ours, and no reason of an end. The first stays."""
+        if self._bug is None:
+            self._bug = bug
+            self._wake()
+
     @property
     def ended(self) -> Fault | None:
         """Why nothing comes any more, or None."""
         return self._end
 
     async def get(self) -> str | bytes | Fault:
-        """Wait for the next message; after the last one, return the reason of the end, always again."""
-        while not self._waiting:
+        """Wait for the next message; after the last one, return the reason of the end, always again.
+
+        Raises what :meth:`fail` was given.
+        """
+        while not self._waiting and self._bug is None:
             if self._end is not None:
                 return self._end
             self._reader = asyncio.get_running_loop().create_future()
             await self._reader
+        if self._bug is not None:
+            raise self._bug
         return self._taken_out()
 
     async def forward(self, take: Callable[[str | bytes], None]) -> Fault:
         """Hand what waits to ``take``, and then every message as it is put; return the reason of the end.
 
-        Raises what ``take`` raises; so does the :meth:`put` that called it.
+        Raises what :meth:`fail` was given, and what ``take`` raises; so does the :meth:`put` that called it.
         """
         while self._waiting:
             take(self._taken_out())
-        if self._end is not None:
-            return self._end
-        self._reader, self._take = asyncio.get_running_loop().create_future(), take
-        try:
-            await self._reader
-        finally:
-            self._take = None
+        if self._end is None and self._bug is None:
+            self._reader, self._take = asyncio.get_running_loop().create_future(), take
+            try:
+                await self._reader
+            finally:
+                self._take = None
+        if self._bug is not None:
+            raise self._bug
         assert self._end is not None
         return self._end
 

@@ -82,7 +82,6 @@ class Peer:
         self._foreign_channels = 0
         self._readers: list[asyncio.Task[None]] = []
         self._gathering: asyncio.Task[None] | None = None
-        self._bug: BaseException | None = None
         # An empty list means no STUN at all; None would mean a public STUN server of somebody else.
         self._connection = _Connection(
             RTCConfiguration(
@@ -196,20 +195,14 @@ class Peer:
 
         Raises what the sound road raised, if it did.
         """
-        message = await self._messages.get()
-        if self._bug is not None:
-            raise self._bug
-        return message
+        return await self._messages.get()
 
     async def forward(self, take: Callable[[str | bytes], None]) -> Fault:
         """Hand every message to ``take`` as it comes, and return why the connection ended.
 
         Raises what the sound road raised, if it did, and what ``take`` raises.
         """
-        fault = await self._messages.forward(take)
-        if self._bug is not None:
-            raise self._bug
-        return fault
+        return await self._messages.forward(take)
 
     @property
     def has_path(self) -> bool:
@@ -284,7 +277,7 @@ class Peer:
         try:
             self._sound.receive(packet)
         except BaseException as error:
-            self._bug = error
+            self._messages.fail(error)
             self._end_seen("its sound could not be taken")
             raise
 
@@ -322,7 +315,7 @@ class Peer:
     def _reader_done(self, reader: asyncio.Task[None]) -> None:
         """Pass a bug of ours on, instead of letting a track that nobody reads fill the memory."""
         if not reader.cancelled() and (error := reader.exception()) is not None:
-            self._bug = error
+            self._messages.fail(error)
             self._end_seen("its sound could not be played")
 
     def _channel_open(self) -> None:

@@ -62,7 +62,6 @@ class WebSocketTransport:
         self._stream: AnswerStream | None = None
         self._played_before = 0
         self._tasks: list[asyncio.Task[None]] = []
-        self._bug: BaseException | None = None
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -119,20 +118,14 @@ class WebSocketTransport:
 
         Raises what the sound road raised, if it did.
         """
-        message = await self._messages.get()
-        if self._bug is not None:
-            raise self._bug
-        return message
+        return await self._messages.get()
 
     async def forward(self, take: Callable[[str | bytes], None]) -> Fault:
         """Hand every message to ``take`` as it comes, and return why the connection ended.
 
         Raises what the sound road raised, if it did, and what ``take`` raises.
         """
-        fault = await self._messages.forward(take)
-        if self._bug is not None:
-            raise self._bug
-        return fault
+        return await self._messages.forward(take)
 
     @property
     def local_address(self) -> str | None:
@@ -230,5 +223,5 @@ class WebSocketTransport:
         if isinstance(error, Ended):
             self._messages.end(error.fault)
         elif error is not None:
-            self._bug = error
+            self._messages.fail(error)
             self._messages.end(Fault(FaultKind.CLOSED, "its sound could not be taken"))

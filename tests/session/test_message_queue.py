@@ -106,6 +106,20 @@ async def test_what_the_taker_raises_ends_the_forwarding() -> None:
     assert await queue.get() == "b"
 
 
+async def test_a_bug_comes_out_of_who_waits_and_of_who_reads_later() -> None:
+    queue = MessageQueue()
+    forwarding = asyncio.create_task(queue.forward(print))
+    await asyncio.sleep(0)
+    queue.fail(ArithmeticError("first"))
+    queue.fail(ArithmeticError("second"))
+    queue.end(END)
+    with pytest.raises(ArithmeticError, match="first"):
+        await forwarding
+    with pytest.raises(ArithmeticError, match="first"):
+        await queue.get()
+    assert queue.ended is END
+
+
 async def test_cancelled_forwarding_takes_no_more_and_loses_no_message() -> None:
     queue = MessageQueue()
     taken: list[str | bytes] = []
