@@ -35,16 +35,6 @@ RECENT_EVENTS = 100
 LATE_EVENTS = 2
 """So many of the recent ones are followed at once: of RECENT_EVENTS they are what QUANTILE leaves out."""
 
-ONSET_PEAK_S = 0.025
-"""A packet that takes so much longer than the fastest is a sign that the network has become worse. Less may
-have happened for once, and a busy machine makes a packet late by 10 ms at most."""
-
-ONSET_WAIT_S = 0.040
-ONSET_MARGIN = 1.2
-"""After the first such packet the next ones are likely to be late by so much at least, and by that much more
-than the first: to wait once for long enough is heard less than to wait a little longer with each one that is
-later still. Over 64 onsets in speech PESQ gains 0.08 with jitter up to 40 ms, 0.19 with up to 100 ms."""
-
 TRUSTED_EVENTS = 50
 """After a second of packets the measurement alone counts."""
 
@@ -74,9 +64,11 @@ class DelayEstimate:
         self._assumed_s = FIRST_TARGET_S
         self.target_s = FIRST_TARGET_S
         """How long after the fastest packet's time playout should run."""
-        self.likely_peak_s = 0.0
-        """How late the next packets may be, by the last RECENT_EVENTS: less delay than that is too risky now,
-        even if the long run says otherwise, and what is not there after so long is hardly late any more."""
+        self.jitter_s = 0.0
+        """The same without the margin: what is not there after so long is hardly late any more."""
+        self.recent_peak_s = 0.0
+        """The jitter if the worst of the last RECENT_EVENTS stood for all: less delay than that is too risky
+        now, even if the long run says otherwise."""
 
     def observe(self, arrived_at: float, media_s: float) -> None:
         """Take one arrival."""
@@ -103,7 +95,7 @@ class DelayEstimate:
     def begin_anew(self) -> None:
         """Forget how long packets take, but for the jitter: the sender's clock was set anew."""
         self._assumed_s = self.target_s
-        self.likely_peak_s = 0.0
+        self.recent_peak_s = 0.0
         self._events.clear()
         self._recent.clear()
         self._highest_of_late.clear()
@@ -114,19 +106,11 @@ class DelayEstimate:
         lowest = self._lowest[0]
         in_the_long_run = self._highest[int(QUANTILE * len(self._highest))]
         of_late = self._highest_of_late[-min(LATE_EVENTS, len(self._highest_of_late))]
-        measured_s = (max(in_the_long_run, of_late) - lowest) * MARGIN + SMALLEST_MARGIN_S
+        self.jitter_s = max(in_the_long_run, of_late) - lowest
+        measured_s = self.jitter_s * MARGIN + SMALLEST_MARGIN_S
         distrust = max(0.0, 1 - len(self._events) / TRUSTED_EVENTS)
         self.target_s = min(LARGEST_TARGET_S, max(measured_s, self._assumed_s * distrust))
-        worst_s = self._highest_of_late[-1] - lowest
-        self.likely_peak_s = worst_s + self._likely_more_s(worst_s)
-
-    def _likely_more_s(self, worst_s: float) -> float:
-        """Return how much later than the worst of late the next ones may be: less, the more were late."""
-        if worst_s <= ONSET_PEAK_S:
-            return 0.0
-        in_time = bisect_left(self._highest_of_late, self._lowest[0] + worst_s / 2)
-        more_s = max(ONSET_WAIT_S, ONSET_MARGIN * worst_s) - worst_s
-        return more_s / (len(self._highest_of_late) - in_time)
+        self.recent_peak_s = self._highest_of_late[-1] - lowest
 
     def _is_backlog(self, transit_s: float) -> bool:
         """Whether a gap is still being made up for: each packet has waited less than the one before."""

@@ -172,8 +172,6 @@ class JitterBuffer:
             return self._bridge_over()
         assert self._position is not None
         gap_samples = head.timestamp - self._position
-        if gap_samples == 0 and self._has_to_wait_longer(now):
-            return self._bridge_over()
         if gap_samples <= 0:
             self._decode(self._packets.pop(), now)
             return True
@@ -214,11 +212,6 @@ class JitterBuffer:
         self._pcm += self._bridge.go_on()
         return True
 
-    def _has_to_wait_longer(self, now: float) -> bool:
-        """Whether a bridge goes on though its packet is there, as the next ones are likely to be later."""
-        is_bridging = self._bridge.samples > 0 and not self._bridge.is_at_its_end
-        return is_bridging and self._delay_s(now, 0) < self._delay.likely_peak_s
-
     def _rejoin(self, packet: WaitingPacket, now: float) -> bytes:
         late_samples = round((self._delay_s(now, 0) - self._delay.target_s) * SAMPLE_RATE_HZ)
         return self._bridge.rejoin(packet.payload, packet.duration, late_samples)
@@ -226,7 +219,7 @@ class JitterBuffer:
     def _fill_gap(self, head: WaitingPacket, gap_samples: int, now: float) -> bool:
         """Packets before ``head`` are missing. Once they are given up, what was bridged stands for them."""
         assert self._position is not None
-        if self._delay_s(now, 0) < self._delay.likely_peak_s:
+        if self._delay_s(now, 0) < self._delay.jitter_s:
             # The buffer is too shallow for this path: what is missing may still come.
             return self._bridge_over()
         lost = head.sequence - self._sequence - 1
@@ -256,7 +249,7 @@ class JitterBuffer:
         error_s = delay_s - self._delay.target_s
         if error_s < 0:
             return error_s if error_s < -LARGEST_EARLINESS_S else 0.0
-        spare_s = min(error_s, delay_s - self._delay.likely_peak_s)
+        spare_s = min(error_s, delay_s - self._delay.recent_peak_s)
         return spare_s if spare_s > TOLERATED_S + TOLERATED_SHARE * self._delay.target_s else 0.0
 
     def _delay_s(self, now: float, taken_samples: int) -> float:
