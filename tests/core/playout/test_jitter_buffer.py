@@ -301,6 +301,20 @@ def test_one_late_packet_makes_nothing_later_that_follows(late_s: float) -> None
     assert scene.silent_s(since=2.0, until=2.9) == 0.0
 
 
+@pytest.mark.parametrize("late_s", [0.008, None])
+def test_one_stray_packet_makes_no_bridge_longer(late_s: float | None) -> None:
+    scene, sender = in_flow()
+    packets = sender.send(2.0, 2.0)
+    packets[5] = delayed(packets[5], 0.300)
+    before_harm = packets[:40]
+    harmed = [] if late_s is None else [delayed(packets[40], late_s)]
+    scene.play(before_harm, 2.79)
+    before = scene.buffer.statistics.concealed_samples
+    scene.play(harmed + packets[41:], 3.9)
+    made_up_s = (scene.buffer.statistics.concealed_samples - before) / SAMPLE_RATE_HZ
+    assert 0 < made_up_s <= (PACKET_S if late_s is None else late_s) + PERIOD_S
+
+
 def test_what_was_bridged_meanwhile_is_cut_off_a_late_packet() -> None:
     scene, sender = in_flow()
     first, second, third = sender.send(2.0, 0.060)
