@@ -22,6 +22,7 @@ from edge_agent.core.pcm import (
 from edge_agent.core.playout.bridge import LONGEST_BRIDGE_SAMPLES, Bridge, Decoder
 from edge_agent.core.playout.delay import DelayEstimate
 from edge_agent.core.playout.opus_toc import LARGEST_DTX_BYTES
+from edge_agent.core.playout.overtaking import Overtaking
 from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.core.playout.packet_buffer import PacketBuffer, WaitingPacket
 from edge_agent.core.playout.pull_clock import PullClock
@@ -81,6 +82,7 @@ class JitterBuffer:
         self._decoder = decoder
         self._clock = PullClock()
         self._delay = DelayEstimate()
+        self._overtaking = Overtaking()
         self._packets = PacketBuffer()
         self._phase = Phase.SILENT
         self._pcm = bytearray()
@@ -113,7 +115,7 @@ class JitterBuffer:
             return
         if begins:
             self._begin_stream()
-        self._delay.observe(waiting.arrived_at, waiting.timestamp / SAMPLE_RATE_HZ)
+        self._learn(waiting)
         if self._is_stale(waiting) or self._is_late(waiting):
             self.statistics.packets_discarded += 1
         else:
@@ -172,6 +174,8 @@ class JitterBuffer:
             return self._bridge_over()
         assert self._position is not None
         gap_samples = head.timestamp - self._position
+        if gap_samples == 0 and self._has_to_wait_longer(now):
+            return self._bridge_over()
         if gap_samples <= 0:
             self._decode(self._packets.pop(), now)
             return True
@@ -212,6 +216,11 @@ class JitterBuffer:
         self._pcm += self._bridge.go_on()
         return True
 
+    def _has_to_wait_longer(self, now: float) -> bool:
+        """Whether a bridge goes on though its packet is there: the next ones are likely to be later."""
+        is_bridging = self._bridge.samples > 0 and not self._bridge.is_at_its_end
+        return is_bridging and self._delay_s(now, 0) < self._overtaking.wait_s(now)
+
     def _rejoin(self, packet: WaitingPacket, now: float) -> bytes:
         late_samples = round((self._delay_s(now, 0) - self._delay.target_s) * SAMPLE_RATE_HZ)
         return self._bridge.rejoin(packet.payload, packet.duration, late_samples)
@@ -219,7 +228,7 @@ class JitterBuffer:
     def _fill_gap(self, head: WaitingPacket, gap_samples: int, now: float) -> bool:
         """Packets before ``head`` are missing. Once they are given up, what was bridged stands for them."""
         assert self._position is not None
-        if self._delay_s(now, 0) < self._delay.jitter_s:
+        if self._delay_s(now, 0) < max(self._delay.jitter_s, self._overtaking.wait_s(now)):
             # The buffer is too shallow for this path: what is missing may still come.
             return self._bridge_over()
         lost = head.sequence - self._sequence - 1
@@ -242,6 +251,12 @@ class JitterBuffer:
         self._position += gap_samples
 
     # -- timing ------------------------------------------------------------------------------------
+
+    def _learn(self, packet: WaitingPacket) -> None:
+        media_s = packet.timestamp / SAMPLE_RATE_HZ
+        self._delay.observe(packet.arrived_at, media_s)
+        late_s = self._delay.delay_s(packet.arrived_at, media_s)
+        self._overtaking.observe(packet.sequence, packet.arrived_at, late_s)
 
     def _error_s(self, now: float, taken_samples: int) -> float:
         """How much later than wanted the next sample is played, ``taken_samples`` of it being in hand."""
@@ -302,6 +317,7 @@ class JitterBuffer:
     def _begin_stream(self) -> None:
         self.statistics.packets_discarded += self._packets.clear()
         self._delay.begin_anew()
+        self._overtaking.clear()
         self._decoder.reset()
         self._pcm.clear()
         self._fall_silent()

@@ -10,6 +10,7 @@ import pytest
 from edge_agent.core.pcm import PERIOD_S, PERIOD_SAMPLES, SAMPLE_RATE_HZ, SILENCE
 from edge_agent.core.playout.bridge import LONGEST_BRIDGE_SAMPLES
 from edge_agent.core.playout.jitter_buffer import MOVES, STALE_S, JitterBuffer, Phase
+from edge_agent.core.playout.overtaking import WAIT_MARGIN
 from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.core.playout.packet_buffer import LIMIT_PACKETS
 from edge_agent.errors import IllegalTransition
@@ -301,6 +302,21 @@ def test_one_late_packet_makes_nothing_later_that_follows(late_s: float) -> None
     assert scene.silent_s(since=2.0, until=2.9) == 0.0
 
 
+def test_where_packets_overtake_each_other_one_bridge_is_long_enough() -> None:
+    scene, sender = in_flow()
+    before = scene.buffer.statistics.concealment_events
+    late_s = {0: 0.032, 5: 0.034, 11: 0.038, 20: 0.036}
+    packets = sender.send(2.0, 1.0, delay_s=lambda n: late_s.get(n, 0.0))
+    scene.play(packets, 2.9)
+    assert scene.buffer.statistics.concealment_events <= before + 2
+    delays = scene.delays_s(packets[6:40])
+    assert max(delays) <= 0.040 + TICK_S + PERIOD_S
+    expected = sent_at(packets)
+    del expected[0]  # the first of them: given up, as nothing was known yet
+    played = scene.decoded(since=2.0)
+    assert played == expected[: len(played)]
+
+
 @pytest.mark.parametrize("late_s", [0.008, None])
 def test_one_stray_packet_makes_no_bridge_longer(late_s: float | None) -> None:
     scene, sender = in_flow()
@@ -313,6 +329,22 @@ def test_one_stray_packet_makes_no_bridge_longer(late_s: float | None) -> None:
     scene.play(harmed + packets[41:], 3.9)
     made_up_s = (scene.buffer.statistics.concealed_samples - before) / SAMPLE_RATE_HZ
     assert 0 < made_up_s <= (PACKET_S if late_s is None else late_s) + PERIOD_S
+
+
+@pytest.mark.parametrize("harm_s", [0.008, None])
+def test_one_overtaken_packet_makes_one_bridge_longer(harm_s: float | None) -> None:
+    scene, sender = in_flow()
+    before = scene.buffer.statistics.concealed_samples
+    packets = sender.send(2.0, 2.0)
+    harmed = (5, 15, 23, 31)
+    packets[5] = delayed(packets[5], 0.045)
+    for n in harmed[1:]:
+        packets[n] = delayed(packets[n], 5.0 if harm_s is None else harm_s)
+    scene.play(packets, 3.9)
+    made_up_s = (scene.buffer.statistics.concealed_samples - before) / SAMPLE_RATE_HZ
+    longest_s = WAIT_MARGIN * 0.045 + PERIOD_S
+    assert longest_s - PERIOD_S < made_up_s <= longest_s + (len(harmed) - 1) * PACKET_S
+    assert scene.silent_s(since=2.0, until=3.9) == 0.0
 
 
 def test_what_was_bridged_meanwhile_is_cut_off_a_late_packet() -> None:
