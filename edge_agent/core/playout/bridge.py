@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from edge_agent.core.pcm import SAMPLE_BYTES
+from edge_agent.core.playout.repeating import Repeating
 from edge_agent.core.playout.samples import (
     CROSS_FADE_SAMPLES,
     REJOINED_SAMPLES,
@@ -64,6 +65,7 @@ class Bridge:
     def __init__(self, decoder: Decoder, statistics: PlayoutStatistics) -> None:
         self._decoder = decoder
         self._statistics = statistics
+        self._repeating = Repeating()
         self._ahead = b""
         """Made up and not played."""
         self._is_concealing = False
@@ -101,18 +103,18 @@ class Bridge:
             return self.conceal(samples)
         self._count(samples)
         self._statistics.fec_samples_recovered += samples
-        return self._decoder.recover(next_payload, samples)
+        pcm = self._decoder.recover(next_payload, samples)
+        self._repeating.heard(pcm)
+        return pcm
 
     def decode(self, payload: bytes, samples: int) -> bytes:
         """Return the sound of the packet that comes after what was played last, real or made up."""
         if self._forgotten_samples < FORGOTTEN_SAMPLES:
-            self._forgotten_samples = 0
-            return self._decoder.decode(payload, samples)
+            return self._decode(payload, samples)
         fade_bytes = min(CROSS_FADE_SAMPLES, samples) * SAMPLE_BYTES
         made_up = self._make_up(CROSS_FADE_SAMPLES)[:fade_bytes]
         self._decoder.reset()
-        self._forgotten_samples = 0
-        pcm = self._decoder.decode(payload, samples)
+        pcm = self._decode(payload, samples)
         return cross_fade(made_up, pcm[:fade_bytes]) + pcm[fade_bytes:]
 
     def rejoin(self, payload: bytes, samples: int, late_samples: int) -> bytes:
@@ -124,8 +126,7 @@ class Bridge:
         """
         made_up = self._make_up(REJOINED_SAMPLES)
         self._decoder.take_back()
-        self._forgotten_samples = 0
-        pcm = self._decoder.decode(payload, samples)
+        pcm = self._decode(payload, samples)
         stood_for = min(self.samples, late_samples, samples - CROSS_FADE_SAMPLES)
         if stood_for > 0 and self.samples <= LONGEST_STAND_IN_SAMPLES:
             return replaced(made_up, pcm, stood_for)
@@ -144,11 +145,17 @@ class Bridge:
         self._ahead = b""
         self._is_concealing = False
 
+    def _decode(self, payload: bytes, samples: int) -> bytes:
+        self._forgotten_samples = 0
+        pcm = self._decoder.decode(payload, samples)
+        self._repeating.heard(pcm)
+        return pcm
+
     def _make_up(self, samples: int) -> bytes:
         """Return that much at least, what is ahead first."""
         pcm = self._ahead
         while len(pcm) < samples * SAMPLE_BYTES:
-            pcm += self._decoder.conceal(MADE_UP_SAMPLES)
+            pcm += self._repeating.go_on(self._decoder.conceal(MADE_UP_SAMPLES))
             self._forgotten_samples += MADE_UP_SAMPLES
         return pcm
 

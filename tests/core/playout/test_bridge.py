@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from edge_agent.core.pcm import SAMPLE_BYTES
@@ -11,7 +13,8 @@ from edge_agent.core.playout.bridge import (
     MADE_UP_SAMPLES,
     Bridge,
 )
-from edge_agent.core.playout.samples import CROSS_FADE_SAMPLES, fade_to_silence, is_audible
+from edge_agent.core.playout.repeating import LIBOPUS_ALONE_SAMPLES
+from edge_agent.core.playout.samples import CROSS_FADE_SAMPLES, fade_to_silence, is_audible, peak
 from edge_agent.core.playout.statistics import PlayoutStatistics
 from tests.core.playout.scenes import PITCH_SAMPLES, QUIET, FakeDecoder, payload, voice
 
@@ -26,7 +29,7 @@ class Gap:
         self.statistics = PlayoutStatistics()
         self.bridge = Bridge(self.decoder, self.statistics)
         self.at_samples = PACKET_SAMPLES
-        self.decoder.decode(payload(0), PACKET_SAMPLES)
+        self.bridge.decode(payload(0), PACKET_SAMPLES)
 
     def go_on(self, steps: int) -> bytes:
         return b"".join(self.bridge.go_on() for _ in range(steps))
@@ -45,9 +48,18 @@ def count(pcm: bytes) -> int:
 
 
 def test_a_bridge_goes_on_like_the_sound_before_in_steps_that_libopus_can_make(gap: Gap) -> None:
-    assert gap.go_on(6) == voice(gap.at_samples, 6 * BRIDGE_STEP_SAMPLES)
+    assert gap.go_on(4) == voice(gap.at_samples, 4 * BRIDGE_STEP_SAMPLES)
     concealed = [call.samples for call in gap.decoder.calls if call.what == "conceal"]
-    assert concealed == [MADE_UP_SAMPLES] * 3
+    assert concealed == [MADE_UP_SAMPLES] * 2
+
+
+def test_a_longer_bridge_goes_on_without_the_decoder_and_softer(gap: Gap) -> None:
+    gap.go_on(LIBOPUS_ALONE_SAMPLES // BRIDGE_STEP_SAMPLES)
+    gap.decoder.decode(payload(0, QUIET), PACKET_SAMPLES)  # from now on it makes up silence
+    peaks = [peak(gap.go_on(1)) for _ in range(12)]
+    assert peaks[0] < peaks[3] < peak(voice(0, PITCH_SAMPLES))  # repetition comes in
+    assert all(before > after for before, after in pairwise(peaks[4:]))
+    assert is_audible(gap.go_on(1))
 
 
 def test_a_bridge_ends_in_silence(gap: Gap) -> None:
@@ -99,7 +111,8 @@ def test_a_decoder_that_has_made_up_much_begins_anew(gap: Gap) -> None:
     gap.go_on(FORGOTTEN_SAMPLES // BRIDGE_STEP_SAMPLES)
     at_samples = gap.at_samples + FORGOTTEN_SAMPLES
     decoded = gap.bridge.decode(payload(at_samples), PACKET_SAMPLES)
-    assert decoded == voice(at_samples, PACKET_SAMPLES)
+    faded_bytes = CROSS_FADE_SAMPLES * SAMPLE_BYTES
+    assert decoded[faded_bytes:] == voice(at_samples, PACKET_SAMPLES)[faded_bytes:]
     assert [call.what for call in gap.decoder.calls][-3:] == ["conceal", "reset", "decode"]
     gap.bridge.decode(payload(at_samples + PACKET_SAMPLES), PACKET_SAMPLES)
     assert [call.what for call in gap.decoder.calls][-2:] == ["decode", "decode"]
@@ -109,7 +122,11 @@ def test_what_comes_after_a_long_hole_fades_in_from_what_was_made_up(gap: Gap) -
     gap.go_on(FORGOTTEN_SAMPLES // BRIDGE_STEP_SAMPLES)
     at_samples = gap.at_samples + FORGOTTEN_SAMPLES
     decoded = gap.bridge.decode(payload(at_samples, QUIET), PACKET_SAMPLES)
-    faded = fade_to_silence(voice(at_samples, CROSS_FADE_SAMPLES))
+    other = Gap()
+    other.go_on(FORGOTTEN_SAMPLES // BRIDGE_STEP_SAMPLES)
+    faded = fade_to_silence(other.go_on(1))
+    assert is_audible(faded)
+    assert len(faded) == CROSS_FADE_SAMPLES * SAMPLE_BYTES
     assert decoded == faded.ljust(PACKET_SAMPLES * SAMPLE_BYTES, b"\0")
 
 
