@@ -145,6 +145,13 @@ class Bridge:
         self._ahead = b""
         self._is_concealing = False
 
+    def reset(self) -> None:
+        """Begin a new stream, in which nothing of this one is heard: not from the decoder, not repeated."""
+        self._decoder.reset()
+        self._repeating.reset()
+        self._forgotten_samples = 0
+        self.end()
+
     def _decode(self, payload: bytes, samples: int) -> bytes:
         self._forgotten_samples = 0
         pcm = self._decoder.decode(payload, samples)

@@ -137,7 +137,7 @@ class JitterBuffer:
         """Drop all sound that waits."""
         self.statistics.packets_discarded += self._packets.clear()
         self._pcm.clear()
-        self._decoder.reset()  # it would begin the next sound with an echo of this one
+        self._bridge.reset()  # it would begin the next sound with an echo of this one
         self._comfort_samples = 0
         self._fall_silent()
 
@@ -318,7 +318,7 @@ class JitterBuffer:
         self.statistics.packets_discarded += self._packets.clear()
         self._delay.begin_anew()
         self._overtaking.clear()
-        self._decoder.reset()
+        self._bridge.reset()
         self._pcm.clear()
         self._fall_silent()
         self._position = None

@@ -22,8 +22,8 @@ from 10 ms on 2.86)."""
 
 REPEATED_GAIN = ((LIBOPUS_ALONE_SAMPLES, 0.0), (1_920, 0.6), (2_880, 0.3), (4_800, 0.0))
 DECODER_GAIN = ((LIBOPUS_ALONE_SAMPLES, 1.0), (1_920, 0.0))
-"""How loud both are after so many samples. Over 64 places in speech PESQ gains 0.09 where three packets are
-lost in a row, 0.02 where ten are; half as loud or twice as loud it gains little less."""
+"""How loud both are after so many samples. Over 32 runs PESQ gains 0.09 where three packets are lost in a
+row, 0.02 where ten are, and loses 0.015 at 5 % loss; 0.8 in place of 0.6 makes no difference."""
 
 PIECE_SAMPLES = 60
 """A change of gain is made in stairs of 1.25 ms."""
@@ -41,6 +41,10 @@ class Repeating:
         self._history = bytes(SEARCHED_SAMPLES * SAMPLE_BYTES)
         self._period = b""
         self._made_up_samples = 0
+
+    def reset(self) -> None:
+        """Forget everything: what comes next does not go on from it."""
+        self.heard(bytes(len(self._history)))
 
     def heard(self, pcm: bytes) -> None:
         """Remember real sound."""

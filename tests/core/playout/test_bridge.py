@@ -14,7 +14,7 @@ from edge_agent.core.playout.bridge import (
     Bridge,
 )
 from edge_agent.core.playout.repeating import LIBOPUS_ALONE_SAMPLES
-from edge_agent.core.playout.samples import CROSS_FADE_SAMPLES, fade_to_silence, is_audible, peak
+from edge_agent.core.playout.samples import CROSS_FADE_SAMPLES, cross_fade, fade_to_silence, is_audible, peak
 from edge_agent.core.playout.statistics import PlayoutStatistics
 from tests.core.playout.scenes import PITCH_SAMPLES, QUIET, FakeDecoder, payload, voice
 
@@ -111,8 +111,10 @@ def test_a_decoder_that_has_made_up_much_begins_anew(gap: Gap) -> None:
     gap.go_on(FORGOTTEN_SAMPLES // BRIDGE_STEP_SAMPLES)
     at_samples = gap.at_samples + FORGOTTEN_SAMPLES
     decoded = gap.bridge.decode(payload(at_samples), PACKET_SAMPLES)
-    faded_bytes = CROSS_FADE_SAMPLES * SAMPLE_BYTES
-    assert decoded[faded_bytes:] == voice(at_samples, PACKET_SAMPLES)[faded_bytes:]
+    other = Gap()
+    other.go_on(FORGOTTEN_SAMPLES // BRIDGE_STEP_SAMPLES)
+    faded = cross_fade(other.go_on(1), voice(at_samples, CROSS_FADE_SAMPLES))
+    assert decoded == faded + voice(at_samples, PACKET_SAMPLES)[len(faded) :]
     assert [call.what for call in gap.decoder.calls][-3:] == ["conceal", "reset", "decode"]
     gap.bridge.decode(payload(at_samples + PACKET_SAMPLES), PACKET_SAMPLES)
     assert [call.what for call in gap.decoder.calls][-2:] == ["decode", "decode"]
@@ -128,6 +130,15 @@ def test_what_comes_after_a_long_hole_fades_in_from_what_was_made_up(gap: Gap) -
     assert is_audible(faded)
     assert len(faded) == CROSS_FADE_SAMPLES * SAMPLE_BYTES
     assert decoded == faded.ljust(PACKET_SAMPLES * SAMPLE_BYTES, b"\0")
+
+
+@pytest.mark.parametrize("packets", [1, 2, 3, 4])
+def test_after_a_reset_nothing_of_the_sound_before_is_heard(gap: Gap, packets: int) -> None:
+    gap.go_on(packets * PACKET_SAMPLES // BRIDGE_STEP_SAMPLES)
+    gap.bridge.reset()
+    silence = bytes(PACKET_SAMPLES * SAMPLE_BYTES)
+    assert gap.bridge.decode(payload(0, QUIET), PACKET_SAMPLES) == silence
+    assert not is_audible(gap.go_on(8))
 
 
 def test_a_decoder_that_has_made_up_little_goes_on(gap: Gap) -> None:

@@ -77,6 +77,14 @@ def test_what_is_real_begins_it_anew() -> None:
     assert go_on(repeating, 10) == first
 
 
+def test_after_a_reset_nothing_is_repeated() -> None:
+    repeating = after_a_voice()
+    go_on(repeating, 6)
+    repeating.reset()
+    repeating.heard(SILENCE[:240])
+    assert go_on(repeating, 10) == SILENCE * 10
+
+
 @pytest.mark.parametrize("sound", ["silence", "noise", "nothing"])
 def test_any_sound_can_be_repeated(sound: str) -> None:
     chance = random.Random(1)
