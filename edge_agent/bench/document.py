@@ -39,7 +39,8 @@ is the same for all. *After* is the median of the last third, *hole* the longest
 should be speech, *back after* the time from the end of the disturbance until the delay is within 10
 ms of what it was, *tail* the delay of the last words before the sender pauses. *Concealed* comes
 from the stack's own statistics (W3C `concealedSamples` / `totalSamplesReceived`), PESQ is wideband
-(ITU-T P.862.2) against the undisturbed decoded sound, STOI that of Taal 2011. The two drift cases
+(ITU-T P.862.2) against the undisturbed decoded sound, STOI that of Taal 2011. The sound ends in half
+a second of silence: what plays later than at first is compared to its last word. The two drift cases
 are ten simulated minutes of our own path. *session* is a whole daemon with a full-duplex session
 against the embedded server, beside applications that do the same job; CPU is the share of one core.
 A row is the median of {rounds} rounds; "-" was not measured.

@@ -16,6 +16,10 @@ PACKET_SAMPLES = 960
 LEAD_IN_S = 3.0
 """Every stack gets so much undisturbed speech to settle; nothing of it is measured."""
 
+LEAD_OUT_S = 0.5
+"""Every case ends in so much silence. Sound is compared over a span of one length: a stack whose delay has
+grown, by 0.3 s at most, would lose the end of the last word, for which wideband PESQ takes 0.1 to 0.9."""
+
 DURATION_S = 12.0
 """Of one case, pauses of the sender not counted."""
 

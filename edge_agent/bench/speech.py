@@ -14,7 +14,7 @@ from scipy.signal import resample_poly
 
 from edge_agent.audio.opus import OpusDecoder, OpusEncoder, OpusSettings
 from edge_agent.bench.errors import BenchError
-from edge_agent.bench.impairments import PACKET_S, PACKET_SAMPLES
+from edge_agent.bench.impairments import LEAD_OUT_S, PACKET_S, PACKET_SAMPLES
 from edge_agent.core.pcm import SAMPLE_RATE_HZ
 
 FLITE_RATE_HZ = 16_000
@@ -72,10 +72,11 @@ def rms(frames: NDArray[np.int16] | NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _spoken(samples: int) -> Samples:
-    """Return so many samples of the sentences, over and over, at LEVEL_DBFS."""
+    """Return so many samples of the sentences, over and over, at LEVEL_DBFS, the last LEAD_OUT_S silent."""
     pause = np.zeros(round(PAUSE_S * SAMPLE_RATE_HZ))
     once = np.concatenate([part for voice, text in SENTENCES for part in (say(voice, text), pause)])
     repeated = np.resize(once, samples)
+    repeated[samples - round(LEAD_OUT_S * SAMPLE_RATE_HZ) :] = 0.0
     loud = repeated[np.abs(repeated) > 10 ** (SPEECH_DBFS / 20)]
     scaled = repeated * (10 ** (LEVEL_DBFS / 20) / np.sqrt(np.mean(loud**2)))
     spoken: Samples = (np.clip(scaled, -1.0, 1.0) * 32767).astype(np.int16)
