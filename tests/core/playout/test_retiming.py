@@ -14,6 +14,7 @@ from edge_agent.core.playout.retiming import (
     SHORTENABLE_SAMPLES,
     SHORTEST_BLOCK_SAMPLES,
     SILENCE_TOLERANCE_S,
+    UNHURRIED_S,
     Retimer,
 )
 from edge_agent.core.playout.samples import LONGEST_LAG_SAMPLES
@@ -147,9 +148,30 @@ def test_the_first_speech_ever_is_not_corrected_at_once(retimer: Retimer, error_
 def test_the_larger_the_error_the_sooner_the_next_correction(
     speaking: Retimer, sign: int, error_s: float, pace_s: float
 ) -> None:
+    speaking.is_due(sign * error_s, now=10.0 - UNHURRIED_S)
     speaking.shorter(voice(SPOKEN_SAMPLES, SHORTENABLE_SAMPLES), 0.020, now=10.0)
     assert not speaking.is_due(sign * error_s, now=10.0 + pace_s * 0.99)
     assert speaking.is_due(sign * error_s, now=10.0 + pace_s * 1.01)
+
+
+def test_late_speech_waits_for_a_silence_but_not_for_ever(speaking: Retimer) -> None:
+    speaking.silence(SILENCE, 0.0, now=5.0)
+    assert not speaking.is_due(0.300, now=10.0)
+    assert not speaking.is_due(0.300, now=10.0 + UNHURRIED_S * 0.99)
+    speaking.silence(SILENCE, 0.300, now=10.0 + UNHURRIED_S)  # too short for all of it
+    assert speaking.is_due(0.290, now=10.1 + UNHURRIED_S)
+
+
+def test_each_time_that_speech_becomes_late_it_waits_anew(speaking: Retimer) -> None:
+    assert not speaking.is_due(0.300, now=10.0)
+    assert not speaking.is_due(0.0, now=11.0)
+    assert not speaking.is_due(0.300, now=20.0)
+    assert speaking.is_due(0.300, now=20.0 + UNHURRIED_S)
+
+
+def test_early_speech_waits_for_nothing(speaking: Retimer) -> None:
+    speaking.silence(SILENCE, 0.0, now=9.9)
+    assert speaking.is_due(-0.100, now=10.0)
 
 
 def test_speech_with_pauses_is_left_to_the_pauses(retimer: Retimer) -> None:
