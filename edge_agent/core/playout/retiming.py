@@ -44,9 +44,9 @@ another correction. What a stall of 300 ms piles up is gone within three seconds
 ppm, which makes 6 ms a minute, takes one correction in a minute and a half."""
 
 UNHURRIED_S = 2.0
-"""How long sound that is played too late waits for a silence, in which nobody hears that it becomes shorter.
-After a stall of 300 ms PESQ is 3.2, not 2.0, and the delay is back after 2.5 s, not 2.2; a voice without any
-silence is played in time again after four and a half."""
+"""How long sound that is played too late, be it by little, waits for a silence, in which nobody hears that it
+becomes shorter. After a stall of 300 ms PESQ is 3.2, not 2.0, and the delay is back after 2.5 s, not 2.2; a
+voice without any silence is played in time again after less than four."""
 
 PATIENCE_S = 10.0
 LARGEST_EARLINESS_S = 0.0015
