@@ -43,10 +43,13 @@ PACE = ((0.100, 0.06), (0.040, 0.10), (0.020, 0.25), (0.0095, 1.0))
 another correction. What a stall of 300 ms piles up is gone within three seconds then; a drift of 100
 ppm, which makes 6 ms a minute, takes one correction in a minute and a half."""
 
+SMALLEST_ERROR_S = PACE[-1][0]
+"""Speech that is late by less is left as it is."""
+
 UNHURRIED_S = 2.0
-"""How long sound that is played too late, be it by little, waits for a silence, in which nobody hears that it
-becomes shorter. After a stall of 300 ms PESQ is 3.2, not 2.0, and the delay is back after 2.5 s, not 2.2; a
-voice without any silence is played in time again after less than four."""
+"""How long speech that is to become shorter waits for a silence, in which nobody hears it. After a stall of
+300 ms PESQ is 3.2, not 2.0, and the delay is back after 2.5 s, not 2.2; a voice without any silence is played
+in time again after less than four."""
 
 PATIENCE_S = 10.0
 LARGEST_EARLINESS_S = 0.0015
@@ -67,7 +70,7 @@ class Retimer:
         self._calm_at: float | None = None
         """When there was a silence, in which more could have been corrected, or a correction."""
         self._late_since: float | None = None
-        """Since when speech is played later than wanted."""
+        """Since when speech is played so late that it is to become shorter."""
         self._history = bytes(SEARCHED_SAMPLES * SAMPLE_BYTES)
 
     def silence(self, pcm: bytes, error_s: float, now: float) -> bytes:
@@ -98,7 +101,7 @@ class Retimer:
 
     def _may_wait(self, error_s: float, now: float) -> bool:
         """Whether to wait for a silence still. What is early can't: the next packet may be missed."""
-        if error_s <= 0:
+        if error_s < SMALLEST_ERROR_S:
             self._late_since = None
             return False
         if self._late_since is None:

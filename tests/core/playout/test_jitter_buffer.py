@@ -319,32 +319,32 @@ def test_where_packets_overtake_each_other_one_bridge_is_long_enough() -> None:
 
 @pytest.mark.parametrize("late_s", [0.008, None])
 def test_one_stray_packet_makes_no_bridge_longer(late_s: float | None) -> None:
-    scene, sender = in_flow()
-    packets = sender.send(2.0, 2.0)
+    scene, sender = in_flow(3.0)
+    packets = sender.send(3.0, 2.0)
     packets[5] = delayed(packets[5], 0.300)
     before_harm = packets[:40]
     harmed = [] if late_s is None else [delayed(packets[40], late_s)]
-    scene.play(before_harm, 2.79)
+    scene.play(before_harm, 3.79)
     before = scene.buffer.statistics.concealed_samples
-    scene.play(harmed + packets[41:], 3.9)
+    scene.play(harmed + packets[41:], 4.9)
     made_up_s = (scene.buffer.statistics.concealed_samples - before) / SAMPLE_RATE_HZ
     assert 0 < made_up_s <= (PACKET_S if late_s is None else late_s) + PERIOD_S
 
 
 @pytest.mark.parametrize("harm_s", [0.008, None])
 def test_one_overtaken_packet_makes_one_bridge_longer(harm_s: float | None) -> None:
-    scene, sender = in_flow()
+    scene, sender = in_flow(3.0)
     before = scene.buffer.statistics.concealed_samples
-    packets = sender.send(2.0, 2.0)
+    packets = sender.send(3.0, 2.0)
     harmed = (5, 15, 23, 31)
     packets[5] = delayed(packets[5], 0.045)
     for n in harmed[1:]:
         packets[n] = delayed(packets[n], 5.0 if harm_s is None else harm_s)
-    scene.play(packets, 3.9)
+    scene.play(packets, 4.9)
     made_up_s = (scene.buffer.statistics.concealed_samples - before) / SAMPLE_RATE_HZ
     longest_s = WAIT_MARGIN * 0.045 + PERIOD_S
     assert longest_s - PERIOD_S < made_up_s <= longest_s + (len(harmed) - 1) * PACKET_S
-    assert scene.silent_s(since=2.0, until=3.9) == 0.0
+    assert scene.silent_s(since=3.0, until=4.9) == 0.0
 
 
 def test_what_was_bridged_meanwhile_is_cut_off_a_late_packet() -> None:

@@ -14,6 +14,7 @@ from edge_agent.core.playout.retiming import (
     SHORTENABLE_SAMPLES,
     SHORTEST_BLOCK_SAMPLES,
     SILENCE_TOLERANCE_S,
+    SMALLEST_ERROR_S,
     UNHURRIED_S,
     Retimer,
 )
@@ -166,6 +167,13 @@ def test_each_time_that_speech_becomes_late_it_waits_anew(speaking: Retimer) -> 
     assert not speaking.is_due(0.300, now=10.0)
     assert not speaking.is_due(0.0, now=11.0)
     assert not speaking.is_due(0.300, now=20.0)
+    assert speaking.is_due(0.300, now=20.0 + UNHURRIED_S)
+
+
+def test_what_is_too_little_to_be_corrected_is_no_waiting(speaking: Retimer) -> None:
+    assert not speaking.is_due(SMALLEST_ERROR_S * 0.99, now=10.0)
+    assert not speaking.is_due(0.300, now=20.0)
+    assert not speaking.is_due(0.300, now=20.0 + UNHURRIED_S * 0.99)
     assert speaking.is_due(0.300, now=20.0 + UNHURRIED_S)
 
 
