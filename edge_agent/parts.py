@@ -24,7 +24,7 @@ from edge_agent.audio.echo import (
 )
 from edge_agent.audio.far_end import FarEnd
 from edge_agent.audio.gain import Gain
-from edge_agent.audio.machine import Machine, encoding_for, this_machine
+from edge_agent.audio.machine import Machine, decoder_complexity_for, encoding_for, this_machine
 from edge_agent.audio.opus import Application, OpusSettings
 from edge_agent.audio.spec import PcmKind, PcmSpec, open_input, open_output
 from edge_agent.audio.uplink import EncodedPacket, Uplink
@@ -181,12 +181,13 @@ def parts_of(config: schema.Config) -> Parts:
         Cancellation(config.sound.echo.cancellation), NoiseSuppression(config.sound.echo.noise_suppression)
     )
     factory_kind = FactoryKind(config.gpio.factory)
+    machine = this_machine()
     return Parts(
         agent_settings=_agent_settings(config, endpoints, memory, echo_is_cancelled=is_cancelled(echo)),
         endpoints=endpoints,
         memory=memory,
-        uplink=Uplink(_opus(config.sound.opus, this_machine()), config.sound.preroll_s),
-        downlink=Downlink(devices.playout_fill_s),
+        uplink=Uplink(_opus(config.sound.opus, machine), config.sound.preroll_s),
+        downlink=Downlink(devices.playout_fill_s, decoder_complexity_for(machine)),
         open_input=lambda: open_input(source, devices),
         open_output=lambda: open_output(sink, devices),
         gain=gain,

@@ -27,14 +27,15 @@ class Downlink:
 
     A session gives packets (:meth:`receive`), decoded sound (:meth:`play`) or whole answers
     (:meth:`open_stream`), the playback thread pulls. Packets are decoded in the playback thread. ``device_s``
-    is how much the device holds of what it was given.
+    is how much the device holds of what it was given, ``complexity`` that of the decoder
+    (:class:`~edge_agent.audio.opus.OpusDecoder`).
     """
 
-    def __init__(self, device_s: float = 0.0) -> None:
+    def __init__(self, device_s: float = 0.0, complexity: int = 0) -> None:
         self._device_s = device_s
         self._stream: AnswerStream | None = None
         self._lock = threading.Lock()
-        self._decoder = _Decoder()
+        self._decoder = _Decoder(complexity)
         self._jitter_buffer = JitterBuffer(self._decoder)
         self._queue = PcmQueue(QUEUE_LIMIT_PERIODS * PERIOD_BYTES)
         self._queued = QueuedPlayout(self._queue)
@@ -97,8 +98,9 @@ class Downlink:
 class _Decoder:
     """libopus as the jitter buffer wants it: a packet that can't be decoded is as good as lost."""
 
-    def __init__(self) -> None:
-        self._opus = OpusDecoder()
+    def __init__(self, complexity: int = 0) -> None:
+        self._complexity = complexity
+        self._opus = OpusDecoder(complexity)
         self.refused_packets = 0
 
     def decode(self, payload: bytes, samples: int) -> bytes:
@@ -126,4 +128,4 @@ class _Decoder:
         self._opus.take_back()
 
     def reset(self) -> None:
-        self._opus = OpusDecoder()
+        self._opus = OpusDecoder(self._complexity)

@@ -33,6 +33,7 @@ _SET_PACKET_LOSS_PERC = 4014
 _SET_DTX = 4016
 _GET_LOOKAHEAD = 4027
 _RESET_STATE = 4028
+_UNIMPLEMENTED = -5
 
 BANDWIDTHS = {8_000: 1103, 12_000: 1104, 20_000: 1105}
 """How high a sound may reach, in Hz (RFC 6716 section 2), and ``OPUS_BANDWIDTH_*``."""
@@ -126,15 +127,21 @@ class OpusEncoder:
 class OpusDecoder:
     """Opus packets to mono PCM at 48 kHz, lost ones concealed. Raises OpusError if libopus is missing.
 
+    ``complexity``, 0 to 10, is the effort of the decoder: from 5 on libopus 1.5 conceals by a neural network
+    if it was built with one, as Debian's is (release notes of 1.5). Earlier ones have no such choice.
+
     Not safe between threads; a call releases the interpreter's lock while libopus works.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, complexity: int = 0) -> None:
         self._library = _library()
         error = ctypes.c_int()
         self._state = self._library.opus_decoder_create(SAMPLE_RATE_HZ, 1, ctypes.byref(error))
         _check(error.value, "opus_decoder_create")
         weakref.finalize(self, self._library.opus_decoder_destroy, self._state)
+        result = self._library.opus_decoder_ctl(self._state, _SET_COMPLEXITY, ctypes.c_int32(complexity))
+        if result != _UNIMPLEMENTED:
+            _check(result, f"opus_decoder_ctl {_SET_COMPLEXITY}")
         self._kept = ctypes.create_string_buffer(self._library.opus_decoder_get_size(1))
         self._pcm = (ctypes.c_int16 * LONGEST_PACKET_SAMPLES)()
         self._pcm_bytes = memoryview(self._pcm).cast("B")
@@ -204,6 +211,7 @@ def _library() -> Any:
     ):
         function = getattr(library, name)
         function.restype, function.argtypes = returned, arguments
-    # opus_encoder_ctl takes whatever the request asks for, so only its first two arguments have types.
-    library.opus_encoder_ctl.restype, library.opus_encoder_ctl.argtypes = number, [state, number]
+    # These take whatever the request asks for, so only their first two arguments have types.
+    for control in (library.opus_encoder_ctl, library.opus_decoder_ctl):
+        control.restype, control.argtypes = number, [state, number]
     return library

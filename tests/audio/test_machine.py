@@ -8,9 +8,12 @@ import pytest
 from edge_agent.audio.machine import (
     BITRATE_BPS,
     COMPLEXITY,
+    DECODER_COMPLEXITY,
     SMALL_COMPLEXITY,
+    SMALL_DECODER_COMPLEXITY,
     Encoding,
     Machine,
+    decoder_complexity_for,
     encoding_for,
     this_machine,
 )
@@ -40,6 +43,7 @@ LARGE = [
 def test_a_small_board_is_asked_for_less(model: str) -> None:
     assert encoding_for(Machine(model, 4), Application.VOIP).complexity == SMALL_COMPLEXITY
     assert encoding_for(Machine(model, 4)) == Encoding(Application.LOW_DELAY, SMALL_COMPLEXITY, 48_000)
+    assert decoder_complexity_for(Machine(model, 4)) == SMALL_DECODER_COMPLEXITY
 
 
 @pytest.mark.parametrize("model", LARGE)
@@ -47,6 +51,7 @@ def test_any_other_machine_does_more(model: str) -> None:
     for application, complexity in COMPLEXITY.items():
         assert encoding_for(Machine(model, 4), application).complexity == complexity
     assert encoding_for(Machine(model, 4)).application is Application.LOW_DELAY
+    assert decoder_complexity_for(Machine(model, 4)) == DECODER_COMPLEXITY
 
 
 def test_a_single_processor_is_small_whatever_its_name() -> None:

@@ -64,9 +64,10 @@ def test_a_lost_packet_is_concealed_by_something_like_it() -> None:
     assert amplitude(concealed, 400) > PEAK / 4
 
 
-def test_a_stream_goes_on_as_if_what_was_taken_back_had_not_been() -> None:
+@pytest.mark.parametrize("complexity", [0, 5])
+def test_a_stream_goes_on_as_if_what_was_taken_back_had_not_been(complexity: int) -> None:
     packets = packets_of(OpusEncoder(OpusSettings(application=Application.LOW_DELAY)), tone(400, 0.2))
-    undisturbed, decoder = OpusDecoder(), OpusDecoder()
+    undisturbed, decoder = OpusDecoder(), OpusDecoder(complexity)
     for packet in packets[:5]:
         expected = [undisturbed.decode(packet), decoder.decode(packet)]
         assert expected[0] == expected[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from edge_agent.core.notices import Notice
@@ -9,6 +10,7 @@ from tests.board.board import CLONE, Board, wait_until
 
 UNIT = "edge-agent.service"
 CONFIGURATION = "/etc/edge-agent/edge-agent.yaml"
+PYTHON = "/opt/edge-agent/current/bin/python"
 KEY = "sk-board-0123456789abcdef"
 """What the local server wants to see; it reaches the agent as a systemd credential."""
 
@@ -60,6 +62,24 @@ sound:
   input: microphone
   output: loudspeaker
   playout_fill_ms: 150  # no word is to be lost on a machine that is busy with a whole board
+"""
+
+_CONCEALMENT = """\
+import json, math
+from array import array
+from edge_agent.audio.machine import DECODER_COMPLEXITY
+from edge_agent.audio.opus import OpusDecoder, OpusEncoder, OpusSettings, library_version
+
+sound = array("h", (round(8000 * math.sin(at / 20) ** 5) for at in range(20 * 960)))
+encoder = OpusEncoder(OpusSettings())
+packets = [encoder.encode(sound[at : at + 960].tobytes()) for at in range(0, len(sound), 960)]
+plain, network, undisturbed = OpusDecoder(), OpusDecoder(DECODER_COMPLEXITY), OpusDecoder(DECODER_COMPLEXITY)
+heard = [[decoder.decode(packet) for packet in packets[:15]] for decoder in (plain, network, undisturbed)]
+network.keep()
+made_up = [decoder.conceal(960) for decoder in (plain, network)]
+network.take_back()
+goes_on = network.decode(packets[15]) == undisturbed.decode(packets[15])
+print(json.dumps([library_version(), heard[0] == heard[1], made_up[0] != made_up[1], goes_on]))
 """
 
 WATCHDOG_S = 8
@@ -156,9 +176,17 @@ def ask(board: Board) -> str:
         wait_until(is_answered, ANSWER_LIMIT_S, "the question is answered")
     finally:
         board.run("systemctl", "stop", "recorder.service")
-    return board.run(
-        "/opt/edge-agent/current/bin/python", "/root/recognise.py", "/run/answer.wav"
-    ).stdout.strip()
+    return board.run(PYTHON, "/root/recognise.py", "/run/answer.wav").stdout.strip()
+
+
+def concealment(board: Board) -> list[object]:
+    """What the installed decoder does.
+
+    The version of libopus; whether a voice sounds the same with the effort for concealment and without;
+    whether what is made up differs; whether the stream goes on, once that was taken back, undisturbed.
+    """
+    told: list[object] = json.loads(board.run(PYTHON, "-c", _CONCEALMENT).stdout)
+    return told
 
 
 def entries(board: Board, field: str = "MESSAGE") -> list[dict[str, str]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from edge_agent import host
 from edge_agent.audio.downlink import Downlink
+from edge_agent.audio.machine import decoder_complexity_for, this_machine
 from edge_agent.audio.null import NullOutput
 from edge_agent.audio.playback import Playback
 from edge_agent.bench.stacks.wire import Recording, Wire
@@ -59,7 +60,8 @@ class _Road:
 
 async def run() -> None:
     """Talk to the bench until it has gone."""
-    wire, recording, downlink = await Wire.open(), Recording(CHANNELS), Downlink()
+    wire, recording = await Wire.open(), Recording(CHANNELS)
+    downlink = Downlink(complexity=decoder_complexity_for(this_machine()))
     peer = Peer((), _Road(downlink))
     playback = Playback(lambda: _Loudspeaker(recording), downlink, lambda _: None, lambda _: None)
     host.settle()
