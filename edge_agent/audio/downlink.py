@@ -101,6 +101,7 @@ class _Decoder:
     def __init__(self, complexity: int = 0) -> None:
         self._complexity = complexity
         self._opus = OpusDecoder(complexity)
+        self.is_neural = self._opus.is_neural
         self.refused_packets = 0
 
     def decode(self, payload: bytes, samples: int) -> bytes:

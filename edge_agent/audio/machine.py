@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.audio.opus import Application
+from edge_agent.audio.opus import NEURAL_COMPLEXITY, Application
 
 DEVICE_TREE_MODEL = Path("/proc/device-tree/model")
 """The board's name with a zero byte at its end; machines without a device tree have no such file."""
@@ -26,10 +26,10 @@ hears that. With the whole spectrum in as many bits it would be 3.62 at 0 and 4.
 SMALL_COMPLEXITY = 0
 """For a small board; VOIP takes 80 us, PESQ 4.37."""
 
-DECODER_COMPLEXITY = 5
-"""What libopus 1.5 needs to conceal by its neural network. Over 16 simulations with 1.5.2 PESQ is 3.31 at 5 %
-loss, not 3.08, and 0.00 to 0.02 more where several packets are lost in a row. The first 10 ms of a hole take
-0.7 ms (1.1 at most), the next ones 0.1 each; without the network all take 0.02 (one core of a Xeon)."""
+DECODER_COMPLEXITY = NEURAL_COMPLEXITY
+"""With the neural network of libopus 1.5.2 PESQ is 3.34 at 5 % loss, not 3.08 (16 simulations), and 0.02 to
+0.03 more where several packets are lost in a row. The first 10 ms of a hole take 0.7 ms (1.1 at most), the
+next ones 0.1 each; without the network all take 0.02 (one core of a Xeon)."""
 
 SMALL_DECODER_COMPLEXITY = 0
 """For a small board, where the first 10 ms of a hole would take longer than they sound."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 import ctypes
 import enum
 import functools
+import math
 import weakref
+from array import array
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +36,12 @@ _SET_DTX = 4016
 _GET_LOOKAHEAD = 4027
 _RESET_STATE = 4028
 _UNIMPLEMENTED = -5
+
+_PROBE_PACKETS = 4
+_PROBE_SAMPLES = 960
+
+NEURAL_COMPLEXITY = 5
+"""Of the decoder: what concealment by a neural network needs (``celt_decoder.c`` and ``opus_decoder.c``)."""
 
 BANDWIDTHS = {8_000: 1103, 12_000: 1104, 20_000: 1105}
 """How high a sound may reach, in Hz (RFC 6716 section 2), and ``OPUS_BANDWIDTH_*``."""
@@ -127,8 +135,8 @@ class OpusEncoder:
 class OpusDecoder:
     """Opus packets to mono PCM at 48 kHz, lost ones concealed. Raises OpusError if libopus is missing.
 
-    ``complexity``, 0 to 10, is the effort of the decoder: from 5 on libopus 1.5 conceals by a neural network
-    if it was built with one, as Debian's is (release notes of 1.5). Earlier ones have no such choice.
+    ``complexity``, 0 to 10, is the effort of the decoder: from NEURAL_COMPLEXITY on libopus 1.5 conceals by a
+    neural network if it was built with one, as Debian's is. Earlier ones have no such choice.
 
     Not safe between threads; a call releases the interpreter's lock while libopus works.
     """
@@ -139,6 +147,7 @@ class OpusDecoder:
         self._state = self._library.opus_decoder_create(SAMPLE_RATE_HZ, 1, ctypes.byref(error))
         _check(error.value, "opus_decoder_create")
         weakref.finalize(self, self._library.opus_decoder_destroy, self._state)
+        self._complexity = complexity
         result = self._library.opus_decoder_ctl(self._state, _SET_COMPLEXITY, ctypes.c_int32(complexity))
         if result != _UNIMPLEMENTED:
             _check(result, f"opus_decoder_ctl {_SET_COMPLEXITY}")
@@ -146,6 +155,11 @@ class OpusDecoder:
         self._pcm = (ctypes.c_int16 * LONGEST_PACKET_SAMPLES)()
         self._pcm_bytes = memoryview(self._pcm).cast("B")
         self.keep()
+
+    @property
+    def is_neural(self) -> bool:
+        """Whether it conceals by a neural network."""
+        return self._complexity >= NEURAL_COMPLEXITY and _has_network()
 
     def decode(self, packet: bytes) -> bytes:
         """Return the packet's sound. Raises OpusError for what is not Opus; the decoder stays usable."""
@@ -177,6 +191,19 @@ class OpusDecoder:
         n_bytes = len(packet) if packet is not None else 0
         decoded = self._library.opus_decode(self._state, packet, n_bytes, self._pcm, samples, int(fec))
         return self._pcm_bytes[: _check(decoded, "opus_decode") * SAMPLE_BYTES].tobytes()
+
+
+@functools.cache
+def _has_network() -> bool:
+    """Whether concealment sounds otherwise where libopus may make the effort: nothing else tells."""
+    plain, able = OpusDecoder(), OpusDecoder(NEURAL_COMPLEXITY)
+    encoder = OpusEncoder(OpusSettings())
+    tone = array("h", (round(8_000 * math.sin(at / 20)) for at in range(_PROBE_SAMPLES)))
+    for _ in range(_PROBE_PACKETS):
+        packet = encoder.encode(tone.tobytes())
+        plain.decode(packet)
+        able.decode(packet)
+    return plain.conceal(_PROBE_SAMPLES) != able.conceal(_PROBE_SAMPLES)
 
 
 def library_version() -> str:

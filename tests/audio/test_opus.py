@@ -8,7 +8,14 @@ from array import array
 import pytest
 
 from edge_agent.audio import opus
-from edge_agent.audio.opus import Application, OpusDecoder, OpusEncoder, OpusError, OpusSettings
+from edge_agent.audio.opus import (
+    NEURAL_COMPLEXITY,
+    Application,
+    OpusDecoder,
+    OpusEncoder,
+    OpusError,
+    OpusSettings,
+)
 from tests.audio.sounds import PEAK, amplitude, silence, tone
 
 PACKET_BYTES = 1920
@@ -64,7 +71,7 @@ def test_a_lost_packet_is_concealed_by_something_like_it() -> None:
     assert amplitude(concealed, 400) > PEAK / 4
 
 
-@pytest.mark.parametrize("complexity", [0, 5])
+@pytest.mark.parametrize("complexity", [0, NEURAL_COMPLEXITY])
 def test_a_stream_goes_on_as_if_what_was_taken_back_had_not_been(complexity: int) -> None:
     packets = packets_of(OpusEncoder(OpusSettings(application=Application.LOW_DELAY)), tone(400, 0.2))
     undisturbed, decoder = OpusDecoder(), OpusDecoder(complexity)
@@ -76,6 +83,12 @@ def test_a_stream_goes_on_as_if_what_was_taken_back_had_not_been(complexity: int
     decoder.take_back()
     for packet in packets[5:]:
         assert decoder.decode(packet) == undisturbed.decode(packet)
+
+
+def test_without_effort_there_is_no_neural_network() -> None:
+    assert not OpusDecoder(NEURAL_COMPLEXITY - 1).is_neural
+    older = opus.library_version().startswith(("libopus 1.3", "libopus 1.4"))
+    assert not (older and OpusDecoder(NEURAL_COMPLEXITY).is_neural)
 
 
 def test_the_packet_after_a_lost_one_brings_it_back() -> None:

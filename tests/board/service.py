@@ -73,13 +73,13 @@ from edge_agent.audio.opus import OpusDecoder, OpusEncoder, OpusSettings, librar
 sound = array("h", (round(8000 * math.sin(at / 20) ** 5) for at in range(20 * 960)))
 encoder = OpusEncoder(OpusSettings())
 packets = [encoder.encode(sound[at : at + 960].tobytes()) for at in range(0, len(sound), 960)]
-plain, network, undisturbed = OpusDecoder(), OpusDecoder(DECODER_COMPLEXITY), OpusDecoder(DECODER_COMPLEXITY)
-heard = [[decoder.decode(packet) for packet in packets[:15]] for decoder in (plain, network, undisturbed)]
-network.keep()
-made_up = [decoder.conceal(960) for decoder in (plain, network)]
-network.take_back()
-goes_on = network.decode(packets[15]) == undisturbed.decode(packets[15])
-print(json.dumps([library_version(), heard[0] == heard[1], made_up[0] != made_up[1], goes_on]))
+plain, able, undisturbed = OpusDecoder(), OpusDecoder(DECODER_COMPLEXITY), OpusDecoder(DECODER_COMPLEXITY)
+heard = [[decoder.decode(packet) for packet in packets[:15]] for decoder in (plain, able, undisturbed)]
+able.keep()
+is_made_up_alike = plain.conceal(960) == able.conceal(960)
+able.take_back()
+goes_on = able.decode(packets[15]) == undisturbed.decode(packets[15])
+print(json.dumps([library_version(), able.is_neural, heard[0] == heard[1], is_made_up_alike, goes_on]))
 """
 
 WATCHDOG_S = 8
@@ -182,8 +182,9 @@ def ask(board: Board) -> str:
 def concealment(board: Board) -> list[object]:
     """What the installed decoder does.
 
-    The version of libopus; whether a voice sounds the same with the effort for concealment and without;
-    whether what is made up differs; whether the stream goes on, once that was taken back, undisturbed.
+    The version of libopus; whether there is a neural network; with effort for concealment and without,
+    whether a voice sounds the same, whether what is made up does; whether the stream goes on undisturbed once
+    that was taken back.
     """
     told: list[object] = json.loads(board.run(PYTHON, "-c", _CONCEALMENT).stdout)
     return told

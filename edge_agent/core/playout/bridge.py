@@ -38,7 +38,12 @@ no more to hear than a lost one. What a longer one stands for would be missed.""
 
 
 class Decoder(Protocol):
-    """Opus to mono PCM at 48 kHz. Every method returns exactly the samples that were asked for."""
+    """Opus to mono PCM at 48 kHz. Every method returns exactly the samples that were asked for.
+
+    ``is_neural``: what it makes up goes on like a voice beyond one packet, too.
+    """
+
+    is_neural: bool
 
     def decode(self, payload: bytes, samples: int) -> bytes:
         """Return the packet's sound; what can't be decoded is concealed."""
@@ -162,7 +167,8 @@ class Bridge:
         """Return that much at least, what is ahead first."""
         pcm = self._ahead
         while len(pcm) < samples * SAMPLE_BYTES:
-            pcm += self._repeating.go_on(self._decoder.conceal(MADE_UP_SAMPLES))
+            made_up = self._decoder.conceal(MADE_UP_SAMPLES)
+            pcm += made_up if self._decoder.is_neural else self._repeating.go_on(made_up)
             self._forgotten_samples += MADE_UP_SAMPLES
         return pcm
 

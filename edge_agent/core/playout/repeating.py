@@ -1,8 +1,8 @@
 """A voice that goes on where the decoder no longer knows how.
 
-What libopus makes up is good for one packet. Of several in a row it makes noise that dies away where a vowel
-would have gone on: there the last pitch period is played again and again, softer and softer, as WebRTC's
-NetEQ does from the beginning (its "expand").
+What libopus makes up without a neural network is good for one packet. Of several in a row it makes noise that
+dies away where a vowel would have gone on: there the last pitch period is played again and again, softer and
+softer, as WebRTC's NetEQ does from the beginning (its "expand").
 """
 
 from __future__ import annotations

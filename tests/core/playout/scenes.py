@@ -75,7 +75,8 @@ class Call:
 class FakeDecoder:
     """Decodes :func:`payload`; what it has to make up is a voice as long as the last packet was loud."""
 
-    def __init__(self, sound: Callable[[int, int], bytes] = voice) -> None:
+    def __init__(self, sound: Callable[[int, int], bytes] = voice, *, is_neural: bool = False) -> None:
+        self.is_neural = is_neural
         self.calls: list[Call] = []
         self.now = 0.0
         self._sound = sound

@@ -24,8 +24,8 @@ PACKET_SAMPLES = 960
 class Gap:
     """A voice that speaks, and whose next packet does not come: it begins at ``at_samples``."""
 
-    def __init__(self) -> None:
-        self.decoder = FakeDecoder()
+    def __init__(self, *, is_neural: bool = False) -> None:
+        self.decoder = FakeDecoder(is_neural=is_neural)
         self.statistics = PlayoutStatistics()
         self.bridge = Bridge(self.decoder, self.statistics)
         self.at_samples = PACKET_SAMPLES
@@ -60,6 +60,11 @@ def test_a_longer_bridge_goes_on_without_the_decoder_and_softer(gap: Gap) -> Non
     assert peaks[0] < peaks[3] < peak(voice(0, PITCH_SAMPLES))  # repetition comes in
     assert all(before > after for before, after in pairwise(peaks[4:]))
     assert is_audible(gap.go_on(1))
+
+
+def test_nothing_is_added_to_what_a_neural_network_makes_up() -> None:
+    gap, steps = Gap(is_neural=True), LONGEST_BRIDGE_SAMPLES // BRIDGE_STEP_SAMPLES - 1
+    assert gap.go_on(steps) == voice(gap.at_samples, steps * BRIDGE_STEP_SAMPLES)
 
 
 def test_a_bridge_ends_in_silence(gap: Gap) -> None:
