@@ -31,7 +31,8 @@ One sender holds a peer connection to each stack and sends all of them the same 
 sentences, mono, 20 ms, no in-band FEC); where the sender hands datagrams to ICE, the same packets
 are lost and late for all. The stacks run together and get each packet one after the other, an equal
 part of 20 ms apart, so that none of them waits for a processor that another one's packet keeps busy.
-Every stack is a process of its own that notes each
+Losses, jitter and stalls begin within speech, where chance will have it, in each round elsewhere. Every
+stack is a process of its own that notes each
 block of sound with the moment at which it would begin to play. Windows of that sound are found in
 the clean sound by cross-correlation; the *delay* is the moment of playing less the moment of
 sending, for the first sample of a packet. Everything else that a sound card adds comes on top, and

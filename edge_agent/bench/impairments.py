@@ -42,10 +42,10 @@ Fate = float | None
 class Case:
     """One impairment. ``recovers``: how long the delay takes to come back is worth knowing.
 
-    After QUIET_S ``loss_share`` of the packets are lost and every one is late by up to ``jitter_s``: uniform
-    from zero, so packets overtake each other. ``burst_packets`` are lost in a row at each of ``bursts``
-    places. The path stands still for ``stall_s`` once; the sender itself is silent for ``pause_s`` once.
-    Whatever is lost is speech.
+    After QUIET_S ``loss_share`` of the packets are lost. From one place on every one is late by up to
+    ``jitter_s``: uniform from zero, so packets overtake each other. ``burst_packets`` are lost in a row at
+    each of ``bursts`` places. The path stands still for ``stall_s`` once; the sender itself is silent for
+    ``pause_s`` once. Chance takes the places, all of them in speech: the words that they hit decide much.
     """
 
     name: str
@@ -104,7 +104,8 @@ def schedule_of(case: Case, is_speech: Sequence[bool], seed: int) -> Schedule:
     first = round((LEAD_IN_S + QUIET_S) / PACKET_S)
     fates: list[Fate] = [0.0] * count
     ends = first
-    for index in range(first, count):
+    jittery_from = next(_places(1, 1, is_speech, first, chance)) if case.jitter_s else first
+    for index in range(jittery_from, count):
         fates[index] = chance.random() * case.jitter_s
     for index in _scattered(round(case.loss_share * (count - first)), is_speech, first, chance):
         fates[index] = LOST

@@ -72,6 +72,18 @@ def test_jitter_delays_by_up_to_its_size() -> None:
     assert 0.038 < max(late_s) <= 0.040
 
 
+def test_jitter_begins_in_a_word_that_chance_takes_and_never_ends() -> None:
+    begins = set()
+    for seed in range(20):
+        fates = schedule("jitter-40", seed).fates
+        first = next(index for index, fate in enumerate(fates) if fate)
+        assert SPEECH[first]
+        assert fates.count(0.0) == first
+        begins.add(first)
+    assert len(begins) > 10
+    assert max(begins) < UNTOUCHED + (COUNT - UNTOUCHED) / 3
+
+
 def test_after_a_stall_the_backlog_arrives_in_order() -> None:
     stalled = schedule("stall-300")
     arrivals_s = [due + (fate or 0.0) for due, fate in zip(stalled.due_s, stalled.fates, strict=True)]
