@@ -166,9 +166,13 @@ def _cancel_echo(options: BenchOptions, findings: Findings) -> None:
         return
     if importlib.util.find_spec("pywebrtc_audio") is None:
         findings.missing["echo"] = "pip install 'edge-agent[aec]'"
+        _say("echo is not measured: pip install 'edge-agent[aec]'")
         return
-    from edge_agent.bench import echo_table
+    from edge_agent.bench import echo_table, speexdsp
 
+    if not speexdsp.is_installed():
+        findings.missing["libspeexdsp"] = speexdsp.ADVICE
+        _say(f"libspeexdsp is not installed and not measured: {speexdsp.ADVICE}")
     _say("echo: a simulated room")
     findings.echo += echo_table.rows()
 

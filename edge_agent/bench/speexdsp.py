@@ -13,6 +13,8 @@ from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_SAMPLES, SAMPLE_RATE_HZ
 TAIL_S = 0.2
 """Longest echo that it looks for, the delay included."""
 
+ADVICE = "apt-get install libspeexdsp1"
+
 _SET_SAMPLING_RATE = 24  # speex/speex_echo.h
 _SET_DENOISE = 0  # speex/speex_preprocess.h
 _SET_ECHO_SUPPRESS = 20
@@ -25,6 +27,11 @@ ECHO_SUPPRESS_ACTIVE_DB = -15
 defaults."""
 
 
+def is_installed() -> bool:
+    """Whether there is a library to measure."""
+    return ctypes.util.find_library("speexdsp") is not None
+
+
 class SpeexCanceller:
     """Linear canceller and residual suppressor; the interface of EchoCanceller. Raises OSError without
     libspeexdsp."""
@@ -32,7 +39,7 @@ class SpeexCanceller:
     def __init__(self) -> None:
         name = ctypes.util.find_library("speexdsp")
         if name is None:
-            raise OSError("libspeexdsp is missing: apt-get install libspeexdsp1")
+            raise OSError(f"libspeexdsp is missing: {ADVICE}")
         self._library = ctypes.CDLL(name)
         self._library.speex_echo_state_init.restype = ctypes.c_void_p
         self._library.speex_preprocess_state_init.restype = ctypes.c_void_p
