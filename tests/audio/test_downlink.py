@@ -11,10 +11,10 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from edge_agent.audio.downlink import Downlink
-from edge_agent.audio.opus import OpusEncoder, OpusSettings
-from edge_agent.core.pcm import BYTES_PER_S, PERIOD_BYTES, PERIOD_S, SAMPLE_BYTES, SILENCE
+from edge_agent.audio.opus import OpusDecoder, OpusEncoder, OpusSettings
+from edge_agent.core.pcm import BYTES_PER_S, PERIOD_BYTES, PERIOD_S, SAMPLE_BYTES, SAMPLE_RATE_HZ, SILENCE
 from edge_agent.core.playout.packet import RtpPacket
-from edge_agent.core.playout.samples import AUDIBLE_PEAK
+from edge_agent.core.playout.samples import AUDIBLE_PEAK, CROSS_FADE_SAMPLES
 from tests.audio.sounds import DEADLINE_S, heard_s, tone
 
 BLOCK = tone(800, 0.2)[:PERIOD_BYTES]
@@ -97,6 +97,27 @@ def test_lost_packets_leave_no_hole(fec: bool) -> None:
     sound = played(downlink, packets, until=1.5)
     assert heard_s(sound[: BYTES_PER_S * 9 // 10], TONE_HZ) > 0.8
     assert downlink.statistics.concealment_events == 3
+
+
+@pytest.mark.parametrize("is_advanced", [True, False])
+@pytest.mark.parametrize("last_peak", [0, 12_000])
+def test_after_a_pause_sound_is_as_if_nothing_had_been_made_up(last_peak: int, is_advanced: bool) -> None:
+    """Be it a few milliseconds, until nothing is audible, or as much as may be."""
+    pause_s, begins_again = 2.0, 21
+    encoder, decoder = OpusEncoder(OpusSettings()), OpusDecoder()
+    peaks = [12_000] * (begins_again - 1) + [last_peak] + [12_000] * 20
+    payloads = [encoder.encode(tone(TONE_HZ, PACKET_S, peak=peak)) for peak in peaks]
+    packets = []
+    for n, payload in enumerate(payloads):
+        later_s = pause_s if n >= begins_again else 0.0
+        later_samples = round(later_s * SAMPLE_RATE_HZ) if is_advanced else 0
+        packets.append(RtpPacket(1, n, n * PACKET_SAMPLES + later_samples, payload, n * PACKET_S + later_s))
+    downlink = Downlink()
+    sound = played(downlink, packets, until=3.0)
+    sent = b"".join(decoder.decode(payload) for payload in payloads)
+    first = (begins_again * PACKET_SAMPLES + CROSS_FADE_SAMPLES) * SAMPLE_BYTES
+    assert sent[first : first + BYTES_PER_S // 5] in sound
+    assert downlink.statistics.concealed_samples > 0
 
 
 def test_what_does_not_decode_is_concealed() -> None:

@@ -112,13 +112,21 @@ class Bridge:
         self._repeating.heard(pcm)
         return pcm
 
-    def decode(self, payload: bytes, samples: int) -> bytes:
-        """Return the sound of the packet that comes after what was played last, real or made up."""
-        if self._forgotten_samples < FORGOTTEN_SAMPLES:
+    def decode(self, payload: bytes, samples: int, *, is_next: bool) -> bytes:
+        """Return the sound of the packet that comes after what was played last, real or made up.
+
+        ``is_next``: it is the one after the last that was decoded. What was made up in between filled a pause
+        of the sender, no hole in the stream, and the decoder never knows of it.
+        """
+        goes_on = not is_next and self._forgotten_samples < FORGOTTEN_SAMPLES
+        if goes_on or not self._forgotten_samples:
             return self._decode(payload, samples)
         fade_bytes = min(CROSS_FADE_SAMPLES, samples) * SAMPLE_BYTES
         made_up = self._make_up(CROSS_FADE_SAMPLES)[:fade_bytes]
-        self._decoder.reset()
+        if is_next:
+            self._decoder.take_back()
+        else:
+            self._decoder.reset()
         pcm = self._decode(payload, samples)
         return cross_fade(made_up, pcm[:fade_bytes]) + pcm[fade_bytes:]
 
@@ -165,6 +173,8 @@ class Bridge:
 
     def _make_up(self, samples: int) -> bytes:
         """Return that much at least, what is ahead first."""
+        if not self._forgotten_samples:
+            self._decoder.keep()
         pcm = self._ahead
         while len(pcm) < samples * SAMPLE_BYTES:
             made_up = self._decoder.conceal(MADE_UP_SAMPLES)

@@ -187,11 +187,12 @@ class JitterBuffer:
     def _decode(self, packet: WaitingPacket, now: float) -> None:
         assert self._position is not None
         known_samples = self._position - packet.timestamp
+        is_next = packet.sequence - self._sequence == 1
         is_only_late = self._bridge.samples > 0 and known_samples == 0
         pcm = (
             self._rejoin(packet, now)
             if is_only_late
-            else self._bridge.decode(packet.payload, packet.duration)
+            else self._bridge.decode(packet.payload, packet.duration, is_next=is_next)
         )
         self._pcm += pcm[known_samples * SAMPLE_BYTES :]
         self._position = packet.end
@@ -307,7 +308,6 @@ class JitterBuffer:
         assert head is not None
         self._set_phase(Phase.PLAYING)
         self._position = head.timestamp if self._position is None else max(head.timestamp, self._position)
-        self._sequence = head.sequence - 1
 
     def _fall_silent(self) -> None:
         self._bridge.end()

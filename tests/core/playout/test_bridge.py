@@ -16,7 +16,7 @@ from edge_agent.core.playout.bridge import (
 from edge_agent.core.playout.repeating import LIBOPUS_ALONE_SAMPLES
 from edge_agent.core.playout.samples import CROSS_FADE_SAMPLES, cross_fade, fade_to_silence, is_audible, peak
 from edge_agent.core.playout.statistics import PlayoutStatistics
-from tests.core.playout.scenes import PITCH_SAMPLES, QUIET, FakeDecoder, payload, voice
+from tests.core.playout.scenes import LOUD, PITCH_SAMPLES, QUIET, FakeDecoder, payload, voice
 
 PACKET_SAMPLES = 960
 
@@ -29,7 +29,10 @@ class Gap:
         self.statistics = PlayoutStatistics()
         self.bridge = Bridge(self.decoder, self.statistics)
         self.at_samples = PACKET_SAMPLES
-        self.bridge.decode(payload(0), PACKET_SAMPLES)
+        self.decode(0)
+
+    def decode(self, at_samples: int, kind: int = LOUD, *, is_next: bool = False) -> bytes:
+        return self.bridge.decode(payload(at_samples, kind), PACKET_SAMPLES, is_next=is_next)
 
     def go_on(self, steps: int) -> bytes:
         return b"".join(self.bridge.go_on() for _ in range(steps))
@@ -115,20 +118,20 @@ def test_a_decoder_that_has_made_up_much_begins_anew(gap: Gap) -> None:
     """What it remembers is not what was sent: what comes is decoded better without it."""
     gap.go_on(FORGOTTEN_SAMPLES // BRIDGE_STEP_SAMPLES)
     at_samples = gap.at_samples + FORGOTTEN_SAMPLES
-    decoded = gap.bridge.decode(payload(at_samples), PACKET_SAMPLES)
+    decoded = gap.decode(at_samples)
     other = Gap()
     other.go_on(FORGOTTEN_SAMPLES // BRIDGE_STEP_SAMPLES)
     faded = cross_fade(other.go_on(1), voice(at_samples, CROSS_FADE_SAMPLES))
     assert decoded == faded + voice(at_samples, PACKET_SAMPLES)[len(faded) :]
     assert [call.what for call in gap.decoder.calls][-3:] == ["conceal", "reset", "decode"]
-    gap.bridge.decode(payload(at_samples + PACKET_SAMPLES), PACKET_SAMPLES)
+    gap.decode(at_samples + PACKET_SAMPLES)
     assert [call.what for call in gap.decoder.calls][-2:] == ["decode", "decode"]
 
 
 def test_what_comes_after_a_long_hole_fades_in_from_what_was_made_up(gap: Gap) -> None:
     gap.go_on(FORGOTTEN_SAMPLES // BRIDGE_STEP_SAMPLES)
     at_samples = gap.at_samples + FORGOTTEN_SAMPLES
-    decoded = gap.bridge.decode(payload(at_samples, QUIET), PACKET_SAMPLES)
+    decoded = gap.decode(at_samples, QUIET)
     other = Gap()
     other.go_on(FORGOTTEN_SAMPLES // BRIDGE_STEP_SAMPLES)
     faded = fade_to_silence(other.go_on(1))
@@ -137,18 +140,38 @@ def test_what_comes_after_a_long_hole_fades_in_from_what_was_made_up(gap: Gap) -
     assert decoded == faded.ljust(PACKET_SAMPLES * SAMPLE_BYTES, b"\0")
 
 
+@pytest.mark.parametrize("steps", [1, 4, FORGOTTEN_SAMPLES // BRIDGE_STEP_SAMPLES + 1])
+def test_the_decoder_knows_nothing_of_what_was_made_up_in_a_pause(gap: Gap, steps: int) -> None:
+    """The stream goes on where it was, however long the bridge into the pause."""
+    gap.go_on(steps)
+    gap.bridge.end()
+    decoded = gap.decode(gap.at_samples, is_next=True)
+    assert decoded[CROSS_FADE_SAMPLES * SAMPLE_BYTES :] == voice(
+        gap.at_samples + CROSS_FADE_SAMPLES, PACKET_SAMPLES - CROSS_FADE_SAMPLES
+    )
+    assert [call.what for call in gap.decoder.calls][-2:] == ["take back", "decode"]
+    gap.decode(gap.at_samples + PACKET_SAMPLES, is_next=True)
+    assert [call.what for call in gap.decoder.calls][-2:] == ["decode", "decode"]
+
+
+def test_what_was_made_up_for_a_lost_packet_is_not_kept_from_the_decoder(gap: Gap) -> None:
+    gap.bridge.conceal(PACKET_SAMPLES)
+    gap.decode(gap.at_samples + PACKET_SAMPLES)
+    assert not [call for call in gap.decoder.calls if call.what == "take back"]
+
+
 @pytest.mark.parametrize("packets", [1, 2, 3, 4])
 def test_after_a_reset_nothing_of_the_sound_before_is_heard(gap: Gap, packets: int) -> None:
     gap.go_on(packets * PACKET_SAMPLES // BRIDGE_STEP_SAMPLES)
     gap.bridge.reset()
     silence = bytes(PACKET_SAMPLES * SAMPLE_BYTES)
-    assert gap.bridge.decode(payload(0, QUIET), PACKET_SAMPLES) == silence
+    assert gap.decode(0, QUIET) == silence
     assert not is_audible(gap.go_on(8))
 
 
 def test_a_decoder_that_has_made_up_little_goes_on(gap: Gap) -> None:
     gap.go_on(FORGOTTEN_SAMPLES // BRIDGE_STEP_SAMPLES - 2)
-    gap.bridge.decode(payload(gap.at_samples + FORGOTTEN_SAMPLES), PACKET_SAMPLES)
+    gap.decode(gap.at_samples + FORGOTTEN_SAMPLES)
     assert not [call for call in gap.decoder.calls if call.what == "reset"]
 
 
