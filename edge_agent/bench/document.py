@@ -31,20 +31,20 @@ One sender holds a peer connection to each stack and sends all of them the same 
 sentences, mono, 20 ms, no in-band FEC); where the sender hands datagrams to ICE, the same packets
 are lost and late for all. The stacks run together and get each packet one after the other, an equal
 part of 20 ms apart, so that none of them waits for a processor that another one's packet keeps busy.
-Losses, jitter and stalls begin within speech, where chance will have it, in each round elsewhere. Every
-stack is a process of its own that notes each
-block of sound with the moment at which it would begin to play. Windows of that sound are found in
-the clean sound by cross-correlation; the *delay* is the moment of playing less the moment of
-sending, for the first sample of a packet. Everything else that a sound card adds comes on top, and
-is the same for all. *After* is the median of the last third, *hole* the longest silence where there
-should be speech, *back after* the time from the end of the disturbance until the delay is within 10
-ms of what it was, *tail* the delay of the last words before the sender pauses. *Concealed* comes
-from the stack's own statistics (W3C `concealedSamples` / `totalSamplesReceived`), PESQ is wideband
-(ITU-T P.862.2) against the undisturbed decoded sound, STOI that of Taal 2011. The sound ends in half
-a second of silence: what plays later than at first is compared to its last word. The two drift cases
-are ten simulated minutes of our own path. *session* is a whole daemon with a full-duplex session
-against the embedded server, beside applications that do the same job; CPU is the share of one core.
-A row is the median of {rounds} rounds; "-" was not measured.
+Losses, jitter and stalls begin within speech, where chance will have it, in each round elsewhere.
+Every stack is a process of its own that notes each block of sound with the moment at which it would
+begin to play. Windows of that sound are found in the clean sound by cross-correlation; the *delay*
+is the moment of playing less the moment of sending, for the first sample of a packet. Everything
+else that a sound card adds comes on top, and is the same for all. *After* is the median of the last
+third, *hole* the longest silence where there should be speech, *back after* the time from the end of
+the disturbance until the delay is within 10 ms of what it was, *tail* the delay of the last words
+before the sender pauses. *Concealed* comes from the stack's own statistics (W3C `concealedSamples` /
+`totalSamplesReceived`), PESQ is wideband (ITU-T P.862.2) against the undisturbed decoded sound, STOI
+that of Taal 2011. The sound ends in half a second of silence: what plays later than at first is
+compared to its last word. The two drift cases are ten simulated minutes of our own path. *session*
+is a whole daemon with a full-duplex session against the embedded server, beside applications that do
+the same job; CPU is the share of one core. A row is the median of {rounds} rounds; "-" was not
+measured.
 
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import importlib.util
 import json
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.bench import run
+from edge_agent.bench import echo_table, run
 from edge_agent.bench.errors import BenchError
 from edge_agent.bench.options import BenchOptions
 
@@ -21,6 +22,23 @@ def test_it_says_what_is_missing_and_what_to_do(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(run, "NEEDED", ("numpy", "no_such_module"))
     with pytest.raises(BenchError, match=r"needs no_such_module, .*; run scripts/bench"):
         run.run_bench(BenchOptions())
+
+
+@pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in (*run.NEEDED, "pywebrtc_audio")),
+    reason="the extras bench and aec are not installed",
+)
+@pytest.mark.parametrize("library", [None, "libspeexdsp.so.1"])
+def test_a_peer_that_is_missing_in_the_echo_table_is_told(
+    library: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ctypes.util, "find_library", lambda name: library)
+    monkeypatch.setattr(echo_table, "rows", list)  # it takes a minute
+    assert run.run_bench(BenchOptions(cases=("echo",))) == 0
+    out, err = capsys.readouterr()
+    advice = "apt-get install libspeexdsp1"
+    assert (f"libspeexdsp was not measured: {advice}" in out) is (library is None)
+    assert (f"libspeexdsp is not installed and not measured: {advice}" in err) is (library is None)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("scipy") is None, reason="the extra bench is not installed")
