@@ -14,6 +14,7 @@ import math
 from edge_agent.core.pcm import (
     BYTES_PER_S,
     PERIOD_BYTES,
+    PERIOD_S,
     PERIOD_SAMPLES,
     SAMPLE_BYTES,
     SAMPLE_RATE_HZ,
@@ -144,11 +145,11 @@ class JitterBuffer:
     # -- what happens next -------------------------------------------------------------------------
 
     def _block(self, now: float) -> bytes:
-        if self._phase is Phase.SILENT and self._head_is_due(now):
+        if self._phase is Phase.SILENT and self._head_early_s(now) <= SILENCE_TOLERANCE_S:
             self._start()
         block = self._next_block(now) if self._phase is not Phase.SILENT else b""
         if not block:
-            return self._comfort_noise() if self._comfort_samples > 0 else SILENCE
+            return self._nothing(now)
         self._retimer.played(block)
         self._count(block)
         return block
@@ -296,12 +297,13 @@ class JitterBuffer:
 
     # -- beginnings and ends -----------------------------------------------------------------------
 
-    def _head_is_due(self, now: float) -> bool:
+    def _head_early_s(self, now: float) -> float:
+        """Return how much too early it is for the head to begin a spurt; infinite if there is none."""
         head = self._packets.head
         if head is None:
-            return False
+            return math.inf
         delay_s = self._delay.delay_s(now, head.timestamp / SAMPLE_RATE_HZ)
-        return max(delay_s, now - head.arrived_at) >= self._delay.target_s - SILENCE_TOLERANCE_S
+        return self._delay.target_s - max(delay_s, now - head.arrived_at)
 
     def _start(self) -> None:
         head = self._packets.head
@@ -339,9 +341,14 @@ class JitterBuffer:
 
     # -- making up and counting --------------------------------------------------------------------
 
-    def _comfort_noise(self) -> bytes:
-        self._comfort_samples -= PERIOD_SAMPLES
-        return self._decoder.conceal(PERIOD_SAMPLES)
+    def _nothing(self, now: float) -> bytes:
+        """Return what is played while nothing is due: a period, or less if the head is due before that."""
+        early_s = max(self._head_early_s(now), SILENCE_TOLERANCE_S)
+        samples = round(early_s * SAMPLE_RATE_HZ) if early_s < PERIOD_S else PERIOD_SAMPLES
+        if self._comfort_samples > 0:
+            self._comfort_samples -= samples
+            return self._decoder.conceal(samples)
+        return SILENCE if samples == PERIOD_SAMPLES else bytes(samples * SAMPLE_BYTES)
 
     def _count(self, block: bytes) -> None:
         self.statistics.total_samples_received += len(block) // SAMPLE_BYTES

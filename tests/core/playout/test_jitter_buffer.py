@@ -13,6 +13,7 @@ from edge_agent.core.playout.jitter_buffer import MOVES, STALE_S, JitterBuffer, 
 from edge_agent.core.playout.overtaking import WAIT_MARGIN
 from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.core.playout.packet_buffer import LIMIT_PACKETS
+from edge_agent.core.playout.retiming import SILENCE_TOLERANCE_S
 from edge_agent.errors import IllegalTransition
 from tests.core.playout.scenes import (
     CELT_2_5_MS,
@@ -54,9 +55,17 @@ def in_flow(seconds: float = 2.0) -> tuple[Scene, Sender]:
     return scene, sender
 
 
+def settled(seconds: float) -> tuple[Scene, Sender]:
+    """The same, after a silence in which the delay became what was measured by then."""
+    scene, sender = in_flow(seconds - 0.5)
+    quiet = sender.send(seconds - 0.5, 0.1, QUIET)
+    scene.play(quiet + sender.send(seconds - 0.4, 0.4), seconds)
+    return scene, sender
+
+
 def sound_of(scene: Scene) -> bytes:
     """All that was played, silence left out."""
-    return b"".join(played.block for played in scene.played if played.block is not SILENCE)
+    return b"".join(played.block for played in scene.played if any(played.block))
 
 
 # -- no trouble ------------------------------------------------------------------------------------------
@@ -291,7 +300,7 @@ def test_a_packet_that_comes_seconds_too_late_is_not_played() -> None:
 
 @pytest.mark.parametrize("late_s", [0.006, 0.012, 0.020])
 def test_one_late_packet_makes_nothing_later_that_follows(late_s: float) -> None:
-    scene, sender = in_flow(5.0)
+    scene, sender = settled(5.0)
     before = scene.buffer.statistics.concealed_samples
     packets = sender.send(5.0, 1.0)
     scene.play([delayed(packets[0], late_s), *packets[1:]], 5.9)
@@ -319,7 +328,7 @@ def test_where_packets_overtake_each_other_one_bridge_is_long_enough() -> None:
 
 @pytest.mark.parametrize("late_s", [0.008, None])
 def test_one_stray_packet_makes_no_bridge_longer(late_s: float | None) -> None:
-    scene, sender = in_flow(3.0)
+    scene, sender = settled(3.0)
     packets = sender.send(3.0, 2.0)
     packets[5] = delayed(packets[5], 0.300)
     before_harm = packets[:40]
@@ -333,7 +342,7 @@ def test_one_stray_packet_makes_no_bridge_longer(late_s: float | None) -> None:
 
 @pytest.mark.parametrize("harm_s", [0.008, None])
 def test_one_overtaken_packet_makes_one_bridge_longer(harm_s: float | None) -> None:
-    scene, sender = in_flow(3.0)
+    scene, sender = settled(3.0)
     before = scene.buffer.statistics.concealed_samples
     packets = sender.send(3.0, 2.0)
     harmed = (5, 15, 23, 31)
@@ -383,6 +392,20 @@ def test_in_a_pause_of_the_sender_nothing_is_held_back(is_advanced: bool) -> Non
     assert last <= 2.0 + CALM_S
     assert head[0] <= CALM_S
     assert scene.silent_s(since=2.2, until=4.0) == pytest.approx(1.8, abs=0.011)
+
+
+@pytest.mark.parametrize("after_pull_s", [0.001, 0.003, 0.005, 0.007, 0.009])
+def test_a_spurt_begins_when_it_is_due_and_not_at_the_next_period(after_pull_s: float) -> None:
+    """The device takes 10 ms at a time, and where in them the first packet arrives is chance."""
+    scene, sender = settled(3.0)
+    scene.play([], 5.0)
+    spoken_at, next_pull_at = scene.now + after_pull_s, scene.now + PERIOD_S
+    sender.pause(spoken_at - 3.0)
+    target_s = scene.buffer.target_s
+    scene.play(sender.send(spoken_at, 1.0), spoken_at + 1.5)
+    begins_at = next(played.at for played in scene.played if played.at > spoken_at and any(played.block))
+    due_at = max(spoken_at + target_s, next_pull_at)
+    assert due_at - SILENCE_TOLERANCE_S - 0.0001 <= begins_at <= due_at + 0.0001
 
 
 @pytest.mark.parametrize("is_advanced", [True, False])
