@@ -80,7 +80,7 @@ class Retimer:
             samples = len(pcm) // SAMPLE_BYTES
             left = max(SHORTEST_BLOCK_SAMPLES, samples - round(error_s * SAMPLE_RATE_HZ))
             self._statistics.removed_samples_for_acceleration += samples - left
-            return pcm[: left * SAMPLE_BYTES]
+            return splice(pcm, 0, samples - left)
         if error_s < -SILENCE_TOLERANCE_S:
             more = min(LONGEST_INSERTION_SAMPLES, round(-error_s * SAMPLE_RATE_HZ))
             self._statistics.inserted_samples_for_deceleration += more

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from array import array
+from itertools import pairwise
 
 import pytest
 
@@ -58,6 +59,13 @@ def test_late_silence_is_shortened_by_what_it_is_late(
 ) -> None:
     assert samples(retimer.silence(SILENCE, 0.003, now=10.0)) == PERIOD_SAMPLES - 144
     assert statistics.removed_samples_for_acceleration == 144
+
+
+def test_nothing_is_cut_off_where_quiet_is_shortened(retimer: Retimer) -> None:
+    rising = array("h", range(PERIOD_SAMPLES))
+    shorter = array("h", retimer.silence(rising.tobytes(), 0.003, now=10.0))
+    assert (shorter[0], shorter[-1]) == (rising[0], rising[-1])
+    assert max(after - before for before, after in pairwise(shorter)) <= 2
 
 
 def test_early_silence_is_lengthened_by_what_it_is_early(
