@@ -64,8 +64,9 @@ def settled(seconds: float) -> tuple[Scene, Sender]:
 
 
 def sound_of(scene: Scene) -> bytes:
-    """All that was played, silence left out."""
-    return b"".join(played.block for played in scene.played if any(played.block))
+    """All that was played, the silence before it and between its spurts left out."""
+    sound = b"".join(played.block for played in scene.played if played.block is not SILENCE)
+    return sound.lstrip(b"\0")
 
 
 # -- no trouble ------------------------------------------------------------------------------------------
