@@ -8,6 +8,7 @@ from typing import Any
 
 from edge_agent.bench.impairments import CASES, LEAD_IN_S
 from edge_agent.bench.options import STACKS
+from edge_agent.bench.quiet import STOLEN_SHARE
 from edge_agent.bench.report import Report, Row, as_markdown
 
 COLOURS = {"edge-agent": "#0b6e4f", "aiortc": "#d1495b", "libwebrtc": "#edae49", "webrtcbin": "#66a1b3"}
@@ -43,8 +44,9 @@ before the sender pauses. *Concealed* comes from the stack's own statistics (W3C
 that of Taal 2011. The sound ends in half a second of silence: what plays later than at first is
 compared to its last word. The two drift cases are ten simulated minutes of our own path. *session*
 is a whole daemon with a full-duplex session against the embedded server, beside applications that do
-the same job; CPU is the share of one core. A row is the median of {rounds} rounds; "-" was not
-measured.
+the same job; CPU is the share of one core. A reading during which the host of a virtual machine
+takes away more than {stolen} of its time is made again, twice at most. A row is the median of {rounds}
+rounds; "-" was not measured.
 
 """
 
@@ -69,7 +71,7 @@ def write_document(
             shown.append((case, f"Delay over time: {case}"))
     rounds = max((row.rounds for row in report.rows), default=0)
     pictures = "\n".join(f"![{title}]({FOLDER}/{name}.svg)\n" for name, title in shown)
-    text = METHOD.format(command=command, rounds=rounds)
+    text = METHOD.format(command=command, rounds=rounds, stolen=f"{100 * STOLEN_SHARE:.1f} %")
     text += f"## Result\n\n{as_markdown(report)}\n{pictures}\n## Machine\n\n{_machine(report.machine)}"
     (folder / "performance.md").write_text(text, encoding="utf-8")
 

@@ -66,6 +66,8 @@ class Report:
     echo: Sequence[Mapping[str, object]]
     missing: Mapping[str, str] = field(default_factory=dict)
     """What could not be measured here -> what to install."""
+    readings: Mapping[str, int] = field(default_factory=dict)
+    """How many were ``repeated`` as the machine's host disturbed them, and how many taken ``disturbed``."""
 
     def as_json(self) -> dict[str, object]:
         """Return it as plain values."""
@@ -75,6 +77,7 @@ class Report:
             "barge_in_ms": dict(self.barge_in_ms),
             "echo": [dict(row) for row in self.echo],
             "missing": dict(self.missing),
+            "readings": dict(self.readings),
         }
 
 
@@ -116,6 +119,7 @@ def as_markdown(report: Report) -> str:
     if report.echo:
         lines += ["", *_echo_lines(report.echo)]
     lines += [f"\n{name} was not measured: {advice}" for name, advice in report.missing.items()]
+    lines += _disturbance_lines(report.readings)
     return "\n".join(lines) + "\n"
 
 
@@ -133,6 +137,17 @@ def _echo_lines(echo: Sequence[Mapping[str, object]]) -> list[str]:
     names = list(dict.fromkeys(name for row in echo for name in row))
     lines = ["| " + " | ".join(name.replace("_", " ") for name in names) + " |", "|" + "---|" * len(names)]
     return lines + ["| " + " | ".join(_text(row.get(name)) for name in names) + " |" for row in echo]
+
+
+def _disturbance_lines(readings: Mapping[str, int]) -> list[str]:
+    if not readings.get("repeated"):
+        return []
+    return [
+        "",
+        "Readings made again because this machine's host took processor time from it: "
+        f"{readings['repeated']}. "
+        f"Readings taken all the same: {readings['disturbed']}.",
+    ]
 
 
 def _text(value: object) -> str:

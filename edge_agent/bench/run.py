@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from edge_agent.bench.errors import BenchError
 from edge_agent.bench.impairments import CASES, DURATION_S, Case, schedule_of
 from edge_agent.bench.options import DRIFT_CASES, SESSION_CASES, BenchOptions
 from edge_agent.bench.peers import STACKS, Stack
+from edge_agent.bench.quiet import Quiet
 from edge_agent.bench.report import Report, Row, as_markdown, row_of
 from edge_agent.errors import ExitCode
 
@@ -50,6 +52,7 @@ class Findings:
     barge_in_ms: list[float] = field(default_factory=list)
     echo: list[Mapping[str, object]] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
+    quiet: Quiet = field(default_factory=lambda: Quiet(_say))
 
     def add(self, case: str, stack: str, figures: dict[str, float | None]) -> None:
         """Take the figures of one round."""
@@ -121,7 +124,7 @@ async def _receive(
     from edge_agent.bench.reception import receive
 
     schedule = schedule_of(case, speech.is_speech, SEED + number)
-    receptions = await receive(stacks, speech, schedule, folder)
+    receptions = await findings.quiet.read(lambda: receive(stacks, speech, schedule, folder))
     jobs = [pool.submit(figures_of, case, speech, schedule, reception) for reception in receptions]
     for reception, job in zip(receptions, jobs, strict=True):
         figures = await asyncio.wrap_future(job)
@@ -143,7 +146,9 @@ async def _hold_sessions(options: BenchOptions, stacks: list[str], folder: Path,
             for case in cases:
                 for stack in stacks:
                     _say(f"round {number + 1} of {options.rounds}: {case}, {stack}")
-                    load = await measure_session(stack, case, url, folder, SESSION_S)
+                    load = await findings.quiet.read(
+                        partial(measure_session, stack, case, url, folder, SESSION_S)
+                    )
                     if load is not None:
                         findings.add(case, stack, load.as_dict())
         if interrupts:
@@ -190,7 +195,14 @@ def _report(options: BenchOptions, findings: Findings) -> Report:
         for case in table
         for stack in options.stacks
     ]
-    return Report(describe(), rows, percentiles(findings.barge_in_ms), findings.echo, findings.missing)
+    return Report(
+        describe(),
+        rows,
+        percentiles(findings.barge_in_ms),
+        findings.echo,
+        findings.missing,
+        findings.quiet.as_dict(),
+    )
 
 
 def _pool() -> ProcessPoolExecutor:

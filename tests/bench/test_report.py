@@ -53,6 +53,17 @@ def test_what_was_not_measured_is_null_and_said() -> None:
     assert "webrtcbin was not measured: apt-get install it" in text
 
 
+def test_readings_that_were_made_again_are_told() -> None:
+    made = Report(MACHINE, [], NO_BARGE_IN, [], readings={"repeated": 7, "disturbed": 2})
+    assert made.as_json()["readings"] == {"repeated": 7, "disturbed": 2}
+    text = as_markdown(made)
+    assert "Readings made again because this machine's host took processor time from it: 7." in text
+    assert "Readings taken all the same: 2." in text
+    assert "Readings" not in as_markdown(
+        Report(MACHINE, [], NO_BARGE_IN, [], readings={"repeated": 0, "disturbed": 0})
+    )
+
+
 def test_a_case_that_is_not_for_a_stack_has_no_line_in_the_table() -> None:
     made = report(Row("session-aec", "aiortc", 0))
     assert len(json.loads(json.dumps(made.as_json()))["rows"]) == 1
