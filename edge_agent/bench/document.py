@@ -45,8 +45,8 @@ that of Taal 2011. The sound ends in half a second of silence: what plays later 
 compared to its last word. The two drift cases are ten simulated minutes of our own path. *session*
 is a whole daemon with a full-duplex session against the embedded server, beside applications that do
 the same job; CPU is the share of one core. A reading during which the host of a virtual machine
-takes away more than {stolen} of its time is made again, twice at most. A row is the median of {rounds}
-rounds; "-" was not measured.
+takes away more than {stolen} of its time is made again, after all others and twice at most. A row is
+the median of {rounds} rounds; "-" was not measured.
 
 """
 

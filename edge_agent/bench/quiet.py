@@ -6,10 +6,11 @@ stacks. What its host took away is in /proc/stat (``steal``, proc_stat(5)); on r
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 STOLEN_SHARE = 0.005
 """Of the time of all processors. Rounds of 17 s on a quiet host lost 0.0 to 0.1 %, and no packet was sent
@@ -20,7 +21,7 @@ TRIES = 3
 
 PROC_STAT = Path("/proc/stat")
 
-Reading = TypeVar("Reading")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,16 @@ class ProcessorTime:
         return (self.stolen - before.stolen) / max(1, self.all - before.all)
 
 
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[Found]):
+    """Something that can be measured more than once."""
+
+    name: str
+    measure: Callable[[], Awaitable[Found]]
+    keep: Callable[[Found], Awaitable[None]]
+    """What is done with the one that counts."""
+
+
 @dataclass(slots=True)
 class Quiet:
     """Repeats what was disturbed, and counts."""
@@ -55,24 +66,27 @@ class Quiet:
     clock: Callable[[], ProcessorTime] = ProcessorTime.now
     repeated: int = 0
     disturbed: int = 0
-    """Taken though they were disturbed, after ``TRIES``."""
+    """Kept though they were disturbed, after ``TRIES``."""
 
-    async def read(self, measure: Callable[[], Awaitable[Reading]]) -> Reading:
-        """Return what ``measure`` finds while nothing is stolen, or the last of ``TRIES``."""
-        for _ in range(TRIES - 1):
-            reading, share = await self._read_once(measure)
-            if share <= STOLEN_SHARE:
-                return reading
-            self.repeated += 1
-            self.say(f"once more: this machine's host took away {100 * share:.1f} % of its time")
-        reading, share = await self._read_once(measure)
-        self.disturbed += share > STOLEN_SHARE
-        return reading
+    async def read_all(self, readings: Iterable[Reading[Found]]) -> None:
+        """Make all readings in turn and keep them; what was disturbed is made again behind all others.
 
-    async def _read_once(self, measure: Callable[[], Awaitable[Reading]]) -> tuple[Reading, float]:
-        before = self.clock()
-        reading = await measure()
-        return reading, self.clock().stolen_share_since(before)
+        A host is busy for minutes at a time: the same reading made again at once is disturbed again.
+        """
+        waiting = deque((reading, 1) for reading in readings)
+        while waiting:
+            reading, tries = waiting.popleft()
+            self.say(reading.name)
+            before = self.clock()
+            found = await reading.measure()
+            stolen = self.clock().stolen_share_since(before)
+            if stolen > STOLEN_SHARE and tries < TRIES:
+                self.repeated += 1
+                self.say(f"to be read again: this machine's host took away {100 * stolen:.1f} % of its time")
+                waiting.append((reading, tries + 1))
+                continue
+            self.disturbed += stolen > STOLEN_SHARE
+            await reading.keep(found)
 
     def as_dict(self) -> dict[str, int]:
         """Return both counts by name."""

@@ -67,7 +67,7 @@ class Report:
     missing: Mapping[str, str] = field(default_factory=dict)
     """What could not be measured here -> what to install."""
     readings: Mapping[str, int] = field(default_factory=dict)
-    """How many were ``repeated`` as the machine's host disturbed them, and how many taken ``disturbed``."""
+    """How many were ``repeated`` as the machine's host disturbed them, and how many kept ``disturbed``."""
 
     def as_json(self) -> dict[str, object]:
         """Return it as plain values."""
@@ -146,7 +146,7 @@ def _disturbance_lines(readings: Mapping[str, int]) -> list[str]:
         "",
         "Readings made again because this machine's host took processor time from it: "
         f"{readings['repeated']}. "
-        f"Readings taken all the same: {readings['disturbed']}.",
+        f"Readings kept though they were disturbed: {readings['disturbed']}.",
     ]
 
 

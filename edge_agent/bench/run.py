@@ -21,11 +21,13 @@ from edge_agent.bench.errors import BenchError
 from edge_agent.bench.impairments import CASES, DURATION_S, Case, schedule_of
 from edge_agent.bench.options import DRIFT_CASES, SESSION_CASES, BenchOptions
 from edge_agent.bench.peers import STACKS, Stack
-from edge_agent.bench.quiet import Quiet
+from edge_agent.bench.quiet import Quiet, Reading
 from edge_agent.bench.report import Report, Row, as_markdown, row_of
 from edge_agent.errors import ExitCode
 
 if TYPE_CHECKING:
+    from edge_agent.bench.reception import Reception
+    from edge_agent.bench.sessions import Load
     from edge_agent.bench.speech import Speech
 
 NEEDED = ("numpy", "scipy", "matplotlib")
@@ -86,10 +88,11 @@ async def _measure(options: BenchOptions, findings: Findings) -> None:
     cases = [case for case in CASES if case.name in options.cases]
     with tempfile.TemporaryDirectory(prefix="edge-agent-bench-") as scratch, _pool() as pool:
         folder = Path(scratch)
-        for number in range(options.rounds):
-            for case in cases:
-                _say(f"round {number + 1} of {options.rounds}: {case.name}")
-                await _receive(case, stacks, speech, number, folder, findings, pool)
+        await findings.quiet.read_all(
+            _sound_reading(case, stacks, speech, number, folder, findings, pool)
+            for number in range(options.rounds)
+            for case in cases
+        )
         await _hold_sessions(options, [stack.name for stack in stacks], folder, findings)
     if "edge-agent" in options.stacks:
         _simulate(options, speech, findings)
@@ -110,7 +113,7 @@ def _installed(options: BenchOptions, findings: Findings) -> list[Stack]:
     return [stack for stack in chosen if stack.name not in findings.missing]
 
 
-async def _receive(
+def _sound_reading(
     case: Case,
     stacks: Sequence[Stack],
     speech: Speech,
@@ -118,18 +121,22 @@ async def _receive(
     folder: Path,
     findings: Findings,
     pool: ProcessPoolExecutor,
-) -> None:
-    """Run one round of one case and add its figures."""
+) -> Reading[list[Reception]]:
+    """Return what runs one round of one case and adds its figures."""
     from edge_agent.bench.figures import figures_of
     from edge_agent.bench.reception import receive
 
     schedule = schedule_of(case, speech.is_speech, SEED + number)
-    receptions = await findings.quiet.read(lambda: receive(stacks, speech, schedule, folder))
-    jobs = [pool.submit(figures_of, case, speech, schedule, reception) for reception in receptions]
-    for reception, job in zip(receptions, jobs, strict=True):
-        figures = await asyncio.wrap_future(job)
-        findings.add(case.name, reception.stack, figures.as_dict())
-        findings.tracks.setdefault((case.name, reception.stack), figures.track)
+
+    async def add(receptions: list[Reception]) -> None:
+        jobs = [pool.submit(figures_of, case, speech, schedule, reception) for reception in receptions]
+        for reception, job in zip(receptions, jobs, strict=True):
+            figures = await asyncio.wrap_future(job)
+            findings.add(case.name, reception.stack, figures.as_dict())
+            findings.tracks.setdefault((case.name, reception.stack), figures.track)
+
+    measure = partial(receive, stacks, speech, schedule, folder)
+    return Reading(f"round {number + 1}: {case.name}", measure, add)
 
 
 async def _hold_sessions(options: BenchOptions, stacks: list[str], folder: Path, findings: Findings) -> None:
@@ -139,21 +146,32 @@ async def _hold_sessions(options: BenchOptions, stacks: list[str], folder: Path,
     if not cases and not interrupts:
         return
     from edge_agent.bench.barge_in import measure_barge_in
-    from edge_agent.bench.sessions import measure_session, serving
+    from edge_agent.bench.sessions import serving
 
     async with serving(folder) as url:
-        for number in range(options.rounds):
-            for case in cases:
-                for stack in stacks:
-                    _say(f"round {number + 1} of {options.rounds}: {case}, {stack}")
-                    load = await findings.quiet.read(
-                        partial(measure_session, stack, case, url, folder, SESSION_S)
-                    )
-                    if load is not None:
-                        findings.add(case, stack, load.as_dict())
+        await findings.quiet.read_all(
+            _session_reading(stack, case, url, number, folder, findings)
+            for number in range(options.rounds)
+            for case in cases
+            for stack in stacks
+        )
         if interrupts:
             _say(f"barge-in: {options.barge_ins} answers are interrupted")
             findings.barge_in_ms += await measure_barge_in(url, folder, options.barge_ins)
+
+
+def _session_reading(
+    stack: str, case: str, url: str, number: int, folder: Path, findings: Findings
+) -> Reading[Load | None]:
+    """Return what holds one session and adds its figures, if the stack has such a case."""
+    from edge_agent.bench.sessions import measure_session
+
+    async def add(load: Load | None) -> None:
+        if load is not None:
+            findings.add(case, stack, load.as_dict())
+
+    measure = partial(measure_session, stack, case, url, folder, SESSION_S)
+    return Reading(f"round {number + 1}: {case}, {stack}", measure, add)
 
 
 def _simulate(options: BenchOptions, speech: Speech, findings: Findings) -> None:

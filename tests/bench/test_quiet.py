@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import pytest
 
-from edge_agent.bench.quiet import PROC_STAT, ProcessorTime, Quiet
+from edge_agent.bench.quiet import PROC_STAT, ProcessorTime, Quiet, Reading
 
 STAT = """\
 cpu  100 20 30 4000 5 6 7 80 9000 9
@@ -31,31 +32,47 @@ def test_no_time_at_all_is_not_disturbed() -> None:
     assert now.stolen_share_since(now) == 0.0
 
 
+def read_all(stolen_ticks: Mapping[str, Sequence[int]]) -> tuple[list[str], list[str], Quiet]:
+    """Return what was kept and said, and the counts; of each try of a name so many ticks are stolen."""
+    kept: list[str] = []
+    said: list[str] = []
+    time = [ProcessorTime(stolen=50, all=10_000)]
+    tries = dict.fromkeys(stolen_ticks, 0)
+
+    async def measure(name: str) -> str:
+        stolen = stolen_ticks[name][tries[name]]
+        time[0] = ProcessorTime(time[0].stolen + stolen, time[0].all + WAITS_TICKS)
+        tries[name] += 1
+        return f"{name}{tries[name]}"
+
+    async def keep(found: str) -> None:
+        kept.append(found)
+
+    quiet = Quiet(said.append, lambda: time[0])
+    asyncio.run(quiet.read_all(Reading(name, partial(measure, name), keep) for name in stolen_ticks))
+    return kept, said, quiet
+
+
 @pytest.mark.parametrize(
-    ("stolen_ticks", "result", "repeated", "disturbed"),
+    ("stolen_ticks", "kept", "repeated", "disturbed"),
     [
-        ((0,), 1, 0, 0),
-        ((5,), 1, 0, 0),  # half a percent
-        ((6, 0), 2, 1, 0),
-        ((200, 6, 1), 3, 2, 0),
-        ((200, 6, 140), 3, 2, 1),
+        ((0,), "a1", 0, 0),
+        ((5,), "a1", 0, 0),  # half a percent
+        ((6, 0), "a2", 1, 0),
+        ((200, 6, 1), "a3", 2, 0),
+        ((200, 6, 140), "a3", 2, 1),
     ],
 )
 def test_what_the_host_disturbed_is_read_again_and_counted(
-    stolen_ticks: Sequence[int], result: int, repeated: int, disturbed: int
+    stolen_ticks: Sequence[int], kept: str, repeated: int, disturbed: int
 ) -> None:
-    said: list[str] = []
-    time = [ProcessorTime(stolen=50, all=10_000)]
-    readings = 0
-
-    async def measure() -> int:
-        nonlocal readings
-        time[0] = ProcessorTime(time[0].stolen + stolen_ticks[readings], time[0].all + WAITS_TICKS)
-        readings += 1
-        return readings
-
-    quiet = Quiet(said.append, lambda: time[0])
-    assert asyncio.run(quiet.read(measure)) == result
+    found, said, quiet = read_all({"a": stolen_ticks})
+    assert found == [kept]
     assert quiet.as_dict() == {"repeated": repeated, "disturbed": disturbed}
-    assert len(said) == repeated
-    assert all("host took away" in text for text in said)
+    assert sum("host took away" in text for text in said) == repeated
+
+
+def test_what_is_read_again_waits_until_all_others_were_read() -> None:
+    found, said, _ = read_all({"a": (90, 70, 0), "b": (0,), "c": (80, 0)})
+    assert found == ["b1", "c2", "a3"]
+    assert [text for text in said if text in ("a", "b", "c")] == ["a", "b", "c", "a", "c", "a"]

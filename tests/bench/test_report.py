@@ -58,7 +58,7 @@ def test_readings_that_were_made_again_are_told() -> None:
     assert made.as_json()["readings"] == {"repeated": 7, "disturbed": 2}
     text = as_markdown(made)
     assert "Readings made again because this machine's host took processor time from it: 7." in text
-    assert "Readings taken all the same: 2." in text
+    assert "Readings kept though they were disturbed: 2." in text
     assert "Readings" not in as_markdown(
         Report(MACHINE, [], NO_BARGE_IN, [], readings={"repeated": 0, "disturbed": 0})
     )
