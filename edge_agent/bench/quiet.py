@@ -76,7 +76,7 @@ class Quiet:
         waiting = deque((reading, 1) for reading in readings)
         while waiting:
             reading, tries = waiting.popleft()
-            self.say(reading.name)
+            self.say(f"{reading.name}; {len(waiting)} to follow")
             before = self.clock()
             found = await reading.measure()
             stolen = self.clock().stolen_share_since(before)
