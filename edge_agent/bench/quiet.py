@@ -29,7 +29,7 @@ class ProcessorTime:
     """What all processors have done since the machine started, in ticks."""
 
     stolen: int
-    all: int
+    total: int
 
     @classmethod
     def now(cls) -> Self:
@@ -41,11 +41,11 @@ class ProcessorTime:
         """Take it from the text of /proc/stat: user nice system idle iowait irq softirq steal, and guests'
         time, which is in user and nice already."""
         ticks = [int(word) for word in stat.splitlines()[0].split()[1:9]]
-        return cls(stolen=ticks[7], all=sum(ticks))
+        return cls(stolen=ticks[7], total=sum(ticks))
 
     def stolen_share_since(self, before: Self) -> float:
         """Return what share of the time since then was stolen."""
-        return (self.stolen - before.stolen) / max(1, self.all - before.all)
+        return (self.stolen - before.stolen) / max(1, self.total - before.total)
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,9 +144,8 @@ def _disturbance_lines(readings: Mapping[str, int]) -> list[str]:
         return []
     return [
         "",
-        "Readings made again because this machine's host took processor time from it: "
-        f"{readings['repeated']}. "
-        f"Readings kept though they were disturbed: {readings['disturbed']}.",
+        "Because this machine's host took processor time from it, readings were made again: "
+        f"{readings['repeated']}; kept though they were disturbed: {readings['disturbed']}.",
     ]
 
 

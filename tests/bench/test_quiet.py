@@ -17,18 +17,18 @@ WAITS_TICKS = 1000
 
 
 def test_what_the_host_took_is_the_eighth_number_and_guests_count_once() -> None:
-    assert ProcessorTime.of(STAT) == ProcessorTime(stolen=80, all=4248)
+    assert ProcessorTime.of(STAT) == ProcessorTime(stolen=80, total=4248)
 
 
 def test_the_kernel_of_this_machine_is_understood() -> None:
     assert PROC_STAT.exists()
     first = ProcessorTime.now()
-    assert 0 <= first.stolen <= first.all
+    assert 0 <= first.stolen <= first.total
     assert 0.0 <= ProcessorTime.now().stolen_share_since(first) <= 1.0
 
 
 def test_no_time_at_all_is_not_disturbed() -> None:
-    now = ProcessorTime(stolen=3, all=100)
+    now = ProcessorTime(stolen=3, total=100)
     assert now.stolen_share_since(now) == 0.0
 
 
@@ -36,12 +36,12 @@ def read_all(stolen_ticks: Mapping[str, Sequence[int]]) -> tuple[list[str], list
     """Return what was kept and said, and the counts; of each try of a name so many ticks are stolen."""
     kept: list[str] = []
     said: list[str] = []
-    time = [ProcessorTime(stolen=50, all=10_000)]
+    time = [ProcessorTime(stolen=50, total=10_000)]
     tries = dict.fromkeys(stolen_ticks, 0)
 
     async def measure(name: str) -> str:
         stolen = stolen_ticks[name][tries[name]]
-        time[0] = ProcessorTime(time[0].stolen + stolen, time[0].all + WAITS_TICKS)
+        time[0] = ProcessorTime(time[0].stolen + stolen, time[0].total + WAITS_TICKS)
         tries[name] += 1
         return f"{name}{tries[name]}"
 
