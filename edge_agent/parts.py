@@ -79,6 +79,12 @@ class _Sound:
     def disconnect_microphone(self) -> None:
         self._uplink.disconnect()
 
+    def connect_loudspeaker(self, read: Callable[[], None]) -> None:
+        self._downlink.connect(read)
+
+    def disconnect_loudspeaker(self) -> None:
+        self._downlink.disconnect()
+
     def receive(self, packet: RtpPacket) -> None:
         self._downlink.receive(packet)
 

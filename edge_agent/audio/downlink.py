@@ -26,7 +26,8 @@ class Downlink:
     """The receiving half of the sound road; safe between threads. Raises OpusError if libopus is missing.
 
     A session gives packets (:meth:`receive`), decoded sound (:meth:`play`) or whole answers
-    (:meth:`open_stream`), the playback thread pulls. Packets are decoded in the playback thread. ``device_s``
+    (:meth:`open_stream`), the playback thread pulls. Packets may be fetched when it does (:meth:`connect`),
+    and are decoded then. ``device_s``
     is how much the device holds of what it was given, ``complexity`` that of the decoder
     (:class:`~edge_agent.audio.opus.OpusDecoder`).
     """
@@ -40,6 +41,15 @@ class Downlink:
         self._queue = PcmQueue(QUEUE_LIMIT_PERIODS * PERIOD_BYTES)
         self._queued = QueuedPlayout(self._queue)
         self._ignores_until = -math.inf
+        self._read: Callable[[], None] = _nothing
+
+    def connect(self, read: Callable[[], None]) -> None:
+        """Call ``read`` before sound is pulled, flushed or cleared: what has come is received first."""
+        self._read = read
+
+    def disconnect(self) -> None:
+        """Call it no more."""
+        self._read = _nothing
 
     @property
     def statistics(self) -> PlayoutStatistics:
@@ -67,6 +77,7 @@ class Downlink:
 
     def pull(self, now: float) -> bytes:
         """Return what is to be played next: a period, more or less; SILENCE itself if nothing is due."""
+        self._read()
         if now < self._ignores_until:
             self._queue.clear()
         with self._lock:
@@ -79,6 +90,7 @@ class Downlink:
 
     def flush(self, now: float, ignore_s: float) -> None:
         """Drop all that waits, and what is still on its way: the sound of the next ``ignore_s``."""
+        self._read()
         self._ignores_until = now + ignore_s
         self._queue.clear()
         if self._stream is not None:
@@ -88,6 +100,7 @@ class Downlink:
 
     def clear(self) -> None:
         """Drop all that waits."""
+        self._read()
         self._queue.clear()
         if self._stream is not None:
             self._stream.cut_off()
@@ -130,3 +143,7 @@ class _Decoder:
 
     def reset(self) -> None:
         self._opus = OpusDecoder(self._complexity)
+
+
+def _nothing() -> None:
+    return None

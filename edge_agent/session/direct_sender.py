@@ -29,6 +29,7 @@ import aiortc.rtp
 import pylibsrtp
 
 from edge_agent.core.lapse import Reception
+from edge_agent.session.shared_srtp import SharedSrtp
 from edge_agent.session.transport import EncodedPacket
 
 logger = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class DirectSender:
         transport: Any = transceiver.sender.transport
         self._transport = transport
         self._pairs = getattr(transport.transport._connection, _PAIRS)
-        self._srtp = _SharedSrtp(getattr(transport, _SRTP))
+        self._srtp = SharedSrtp(getattr(transport, _SRTP))
         setattr(transport, _SRTP, self._srtp)
         self._report = vars(transceiver.sender)
         self._payload_type = int(transceiver._codecs[0].payloadType or 0)
@@ -199,25 +200,7 @@ def _is_known(transceiver: aiortc.RTCRtpTransceiver) -> bool:
         return False
     pairs = getattr(getattr(transport.transport, "_connection", None), _PAIRS, None)
     srtp = getattr(transport, _SRTP, None)
-    return isinstance(pairs, dict) and isinstance(srtp, pylibsrtp.Session | _SharedSrtp)
-
-
-class _SharedSrtp:
-    """An SRTP session for two threads: ours for RTP, aiortc's for RTCP. Each call takes some microseconds."""
-
-    def __init__(self, session: Any) -> None:
-        self._session = session
-        self._lock = threading.Lock()
-
-    def protect(self, packet: bytes) -> bytes:
-        """Encrypt RTP."""
-        with self._lock:
-            return bytes(self._session.protect(packet))
-
-    def protect_rtcp(self, packet: bytes) -> bytes:
-        """Encrypt RTCP."""
-        with self._lock:
-            return bytes(self._session.protect_rtcp(packet))
+    return isinstance(pairs, dict) and isinstance(srtp, pylibsrtp.Session | SharedSrtp)
 
 
 class _Path:
@@ -229,6 +212,7 @@ class _Path:
 
     def __init__(self, pair: Any, loop: asyncio.AbstractEventLoop) -> None:
         self.pair = pair
+        self._address = pair.remote_addr
         self._loop = loop
         endpoint = pair.protocol.transport.get_extra_info("socket")
         self._socket: socket.socket | None = None if endpoint is None else endpoint.dup()
@@ -236,12 +220,10 @@ class _Path:
     def send(self, datagram: bytes) -> None:
         """Send, or raise OSError."""
         if self._socket is not None:
-            self._socket.sendto(datagram, self.pair.remote_addr)
+            self._socket.sendto(datagram, self._address)
             return
         with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends
-            self._loop.call_soon_threadsafe(
-                self.pair.protocol.transport.sendto, datagram, self.pair.remote_addr
-            )
+            self._loop.call_soon_threadsafe(self.pair.protocol.transport.sendto, datagram, self._address)
 
     def close(self) -> None:
         """Give the descriptor back."""

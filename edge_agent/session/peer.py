@@ -32,6 +32,7 @@ from edge_agent.core.faults import Fault, FaultKind
 from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.errors import SignalingError
 from edge_agent.protocol.profiles import EVENTS_CHANNEL_LABEL
+from edge_agent.session.direct_receiver import DirectReceiver, direct_receiver
 from edge_agent.session.direct_sender import DirectSender, direct_sender
 from edge_agent.session.endpoint import IceServer
 from edge_agent.session.ice_consent import IceConsent, nominate_in_consent_checks
@@ -75,6 +76,7 @@ class Peer:
 
     def __init__(self, ice_servers: tuple[IceServer, ...], sound: SoundRoad) -> None:
         self._sound = sound
+        self._loop = asyncio.get_running_loop()
         self._messages = MessageQueue()
         self._open_or_ended = asyncio.Event()
         self._was_open = False
@@ -96,6 +98,7 @@ class Peer:
         self._microphone = MicrophoneTrack()
         self._has_sound = False
         self._sender: DirectSender | None = None
+        self._receiver: DirectReceiver | None = None
         self._add_microphone()
         self._tap = tap(self._connection.getReceivers()[0], self._take)
         self._short_cut: ShortCut | None = None
@@ -111,22 +114,35 @@ class Peer:
 
     @property
     def counters(self) -> TransportCounters:
-        """How far it got."""
+        """How far it got, with what has come and was not asked for yet."""
+        if self._receiver is not None:
+            self._receiver.read()
         outgoing = self._microphone if self._sender is None else self._sender
+        datagrams_received, datagram_at = self._datagrams
         return TransportCounters(
             messages_received=self._messages.received,
             messages_dropped=self._messages.dropped,
             sound_packets_received=self._frames_played if self._tap is None else self._tap.packets_received,
             sound_packets_empty=0 if self._tap is None else self._tap.packets_empty,
             sound_packets_undecodable=self._sound.undecodable_packets - self._undecodable_before,
-            datagrams_received=None if self._short_cut is None else self._short_cut.datagrams_received,
-            datagram_at=None if self._short_cut is None else self._short_cut.datagram_at,
+            datagrams_received=datagrams_received,
+            datagram_at=datagram_at,
             packets_sent=outgoing.packets_sent,
             packets_dropped=outgoing.packets_dropped,
             bytes_sent=outgoing.bytes_sent,
             first_packet_at=None if self._sender is None else self._sender.first_packet_at,
             reception=None if self._sender is None else self._sender.reception,
         )
+
+    @property
+    def _datagrams(self) -> tuple[int | None, float | None]:
+        """How many have come, and when the newest did, if that is seen."""
+        if self._short_cut is None or self._short_cut.datagrams_received is None:
+            return None, None
+        others, newest_at = self._short_cut.datagrams_received, self._short_cut.datagram_at
+        if self._receiver is None or self._receiver.datagram_at is None:
+            return others, newest_at
+        return others + self._receiver.datagrams_received, max(newest_at or 0.0, self._receiver.datagram_at)
 
     async def make_offer(self) -> str:
         """Gather candidates and return the complete offer.
@@ -173,12 +189,20 @@ class Peer:
         self._sender = direct_sender(transceiver)
         outgoing = self._microphone if self._sender is None else self._sender
         self._sound.connect_microphone(outgoing.deliver)
+        if self._short_cut is not None:
+            connection = _ice_connection(transceiver.receiver)
+            self._receiver = direct_receiver(connection, self._short_cut)
+        if self._receiver is not None:
+            self._sound.connect_loudspeaker(self._receiver.read)
 
     def release_sound(self) -> None:
         """Send nothing any more, and drop what the server sends."""
         if self._has_sound:
             self._has_sound = False
             self._sound.disconnect_microphone()
+            if self._receiver is not None:
+                self._sound.disconnect_loudspeaker()
+                self._receiver.close()
 
     def send(self, text: str) -> bool:
         """Queue one message; False if the channel is not open, is stuck, or does not take its size."""
@@ -271,15 +295,18 @@ class Peer:
             transceiver.setCodecPreferences(opus)
 
     def _take(self, packet: RtpPacket) -> None:
-        """Hand one packet to the loudspeaker's side, and pass a bug of ours on."""
+        """Hand one packet to the loudspeaker's side, in any thread, and pass a bug of ours on."""
         if not self._has_sound:
             return
         try:
             self._sound.receive(packet)
         except BaseException as error:
-            self._messages.fail(error)
-            self._end_seen("its sound could not be taken")
+            self._loop.call_soon_threadsafe(self._taking_failed, error)
             raise
+
+    def _taking_failed(self, error: BaseException) -> None:
+        self._messages.fail(error)
+        self._end_seen("its sound could not be taken")
 
     def _track_offered(self, track: MediaStreamTrack) -> None:
         """Read every track, play the first with sound. An answer can't hold more than our offer."""

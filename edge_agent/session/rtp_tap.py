@@ -9,7 +9,7 @@ the decoder's thread sleeps, and the track does nothing but end.
 A short cut leads there from the socket. aiortc puts each datagram into a queue, wakes a task for it, and has
 it go through many hands; for a packet of a source that is known already, only decryption and statistics
 matter. The rest is a tenth of a session's work. The first packet of each source, and all but RTP, go aiortc's
-way.
+way. Another thread may take it too, with what it has read itself (:mod:`edge_agent.session.direct_receiver`).
 
 All this is private to aiortc. An aiortc that does not look as expected is left alone.
 """
@@ -20,6 +20,7 @@ import functools
 import inspect
 import logging
 import struct
+import threading
 import time
 import typing
 from collections.abc import Callable
@@ -30,6 +31,7 @@ import aiortc.rtp
 import pylibsrtp
 
 from edge_agent.core.playout.packet import RtpPacket
+from edge_agent.session.shared_srtp import SharedSrtp
 
 logger = logging.getLogger(__name__)
 
@@ -61,11 +63,12 @@ _SSRC = struct.Struct("!8xL")
 
 
 class RtpTap:
-    """Stands in for the jitter buffer of one receiver. All calls are made in the event loop's thread."""
+    """Stands in for the jitter buffer of one receiver. ``take`` may be called by any thread."""
 
     def __init__(self, statistics: dict[int, Any], deliver: Callable[[RtpPacket], None]) -> None:
         self._statistics = statistics
         self._deliver = deliver
+        self._lock = threading.Lock()
         self.packets_received = 0
         """Packets with sound."""
         self.packets_empty = 0
@@ -73,7 +76,8 @@ class RtpTap:
 
     def close(self) -> None:
         """Hand nothing on from now on."""
-        self._deliver = lambda _: None
+        with self._lock:
+            self._deliver = lambda _: None
 
     def add(self, packet: aiortc.rtp.RtpPacket) -> tuple[bool, None]:
         """Hand on one packet. Answers like aiortc's JitterBuffer: no picture to ask for, no whole frame."""
@@ -87,11 +91,12 @@ class RtpTap:
 
     def take(self, packet: RtpPacket) -> None:
         """Hand on one packet if there is sound in it."""
-        if packet.payload:
-            self.packets_received += 1
-            self._deliver(packet)
-        else:
-            self.packets_empty += 1
+        with self._lock:
+            if packet.payload:
+                self.packets_received += 1
+                self._deliver(packet)
+            else:
+                self.packets_empty += 1
 
 
 def tap(receiver: aiortc.RTCRtpReceiver, deliver: Callable[[RtpPacket], None]) -> RtpTap | None:
@@ -156,19 +161,15 @@ class ShortCut:
 
     def data_received(self, data: bytes, component: int) -> None:
         """Take one datagram that is no STUN."""
-        if 0 < len(data) <= LARGEST_DATAGRAM_BYTES and not self._takes(data):
+        if 0 < len(data) <= LARGEST_DATAGRAM_BYTES and not self.takes(data, time.monotonic()):
             self._go_on(data, component)
 
-    def _before(self, read: Callable[[bytes, Any], None]) -> Callable[[bytes, Any], None]:
-        def datagram_received(data: bytes, addr: Any) -> None:
-            self.datagrams_received = (self.datagrams_received or 0) + 1
-            self.datagram_at = time.monotonic()
-            if not self._takes(data):
-                read(data, addr)
+    def share(self) -> None:
+        """Let another thread call :meth:`takes`, too. To be called when DTLS is connected."""
+        if not isinstance(self._transport[_SRTP], SharedSrtp):
+            self._transport[_SRTP] = SharedSrtp(self._transport[_SRTP])
 
-        return datagram_received
-
-    def _takes(self, data: bytes) -> bool:
+    def takes(self, data: bytes, arrived_at: float) -> bool:
         """Handle a datagram if it is a packet of a source that is known."""
         if not RTP_HEADER_BYTES <= len(data) <= LARGEST_DATAGRAM_BYTES:
             return False
@@ -179,14 +180,23 @@ class ShortCut:
         statistics = self._statistics.get(_SSRC.unpack_from(data)[0])
         if statistics is None:
             return False
-        self._take(data, statistics)
+        self._take(data, statistics, arrived_at)
         return True
 
-    def _take(self, data: bytes, statistics: Any) -> None:
+    def _before(self, read: Callable[[bytes, Any], None]) -> Callable[[bytes, Any], None]:
+        def datagram_received(data: bytes, addr: Any) -> None:
+            self.datagrams_received = (self.datagrams_received or 0) + 1
+            self.datagram_at = arrived_at = time.monotonic()
+            if not self.takes(data, arrived_at):
+                read(data, addr)
+
+        return datagram_received
+
+    def _take(self, data: bytes, statistics: Any, arrived_at: float) -> None:
         self._transport[_BYTES_RECEIVED] += len(data)
         self._transport[_PACKETS_RECEIVED] += 1
         try:
-            packet = RtpPacket.parse(self._transport[_SRTP].unprotect(data), time.monotonic())
+            packet = RtpPacket.parse(self._transport[_SRTP].unprotect(data), arrived_at)
         except (pylibsrtp.Error, ValueError):
             return  # forged, repeated, or no RTP
         statistics.add(packet)

@@ -28,13 +28,22 @@ class EncodedPacket(Protocol):
 
 
 class SoundRoad(Protocol):
-    """Where a session's sound comes from and goes to. All calls are made in the event loop's thread."""
+    """Where a session's sound comes from and goes to. Calls are made in the event loop's thread, those of
+    :meth:`receive` also in whichever calls ``read``.
+    """
 
     def connect_microphone(self, deliver: Callable[[EncodedPacket], None]) -> None:
         """Hand every packet from now on to ``deliver``, which any thread may call and which never blocks."""
 
     def disconnect_microphone(self) -> None:
         """Stop delivering. A call that is under way in another thread may still arrive."""
+
+    def connect_loudspeaker(self, read: Callable[[], None]) -> None:
+        """Call ``read`` whenever sound is wanted, from now on: what has come is received then. Any thread may
+        call it, and it never blocks."""
+
+    def disconnect_loudspeaker(self) -> None:
+        """Call it no more. A call that is under way in another thread may still end."""
 
     def receive(self, packet: RtpPacket) -> None:
         """Take one Opus packet for the loudspeaker, as it came from the network. Must not block."""

@@ -53,6 +53,37 @@ def test_decoded_sound_is_played_as_it_is() -> None:
     assert [downlink.pull(n * PERIOD_S) for n in range(7)] == [BLOCK] * 6 + [SILENCE]
 
 
+def test_what_has_come_is_fetched_when_sound_is_wanted() -> None:
+    downlink, packets = Downlink(), spoken(1.0)
+
+    def fetch() -> None:
+        downlink.receive(packets.pop(0))
+
+    downlink.connect(fetch)
+    sound = b""
+    while packets:
+        sound += downlink.pull(len(sound) / BYTES_PER_S)
+    assert heard_s(sound, TONE_HZ) > 0.4
+    downlink.disconnect()
+    received = downlink.statistics.packets_received
+    downlink.pull(1.0)
+    assert downlink.statistics.packets_received == received == 50
+
+
+@pytest.mark.parametrize("drop", [Downlink.clear, lambda downlink: downlink.flush(0.0, 0.0)])
+def test_what_has_come_is_dropped_with_what_waits(drop: Callable[[Downlink], None]) -> None:
+    downlink, packets = Downlink(), spoken(0.1)
+    coming = iter(packets)
+
+    def fetch() -> None:
+        for packet in coming:
+            downlink.receive(packet)
+
+    downlink.connect(fetch)
+    drop(downlink)
+    assert downlink.statistics.packets_discarded == len(packets)
+
+
 def test_the_rest_that_arrives_after_a_flush_is_dropped_for_a_while() -> None:
     downlink = Downlink()
     downlink.play(BLOCK * 6)

@@ -29,6 +29,7 @@ QUICK = Deadlines(
 OPENAI = PROFILES["openai"]
 LOCAL = PROFILES["local"]
 PACKET_SAMPLES = 960
+PULL_S = 0.005
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class FakeSound:
         self.deliver: Callable[[EncodedPacket], None] | None = None
         self.times_connected = 0
         self.times_disconnected = 0
+        self.read: Callable[[], None] | None = None
+        """Called every PULL_S, as the loudspeaker's thread does."""
         self.packets: list[RtpPacket] = []
         self.blocks: list[bytes] = []
         self.count_all_as_undecodable = False
@@ -59,6 +62,18 @@ class FakeSound:
 
     def disconnect_microphone(self) -> None:
         self.times_disconnected += 1
+
+    def connect_loudspeaker(self, read: Callable[[], None]) -> None:
+        self.read = read
+        self._pull()
+
+    def disconnect_loudspeaker(self) -> None:
+        self.read = None
+
+    def _pull(self) -> None:
+        if self.read is not None:
+            self.read()
+            asyncio.get_running_loop().call_later(PULL_S, self._pull)
 
     def receive(self, packet: RtpPacket) -> None:
         if self.failure is not None:

@@ -47,6 +47,12 @@ class _Road:
     def disconnect_microphone(self) -> None:
         """Nothing was."""
 
+    def connect_loudspeaker(self, read: Callable[[], None]) -> None:
+        self._downlink.connect(read)
+
+    def disconnect_loudspeaker(self) -> None:
+        self._downlink.disconnect()
+
     def receive(self, packet: RtpPacket) -> None:
         self._downlink.receive(packet)
 
