@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 
 from edge_agent.core.likeness import LONGEST_LAG_PERIODS, WINDOW_PERIODS
 from edge_agent.core.pcm import PERIOD_BYTES, PERIOD_SAMPLES, SAMPLE_BYTES
+
+JOINED_BLOCKS = 64
+"""About a second of sound is kept too long, which spares a count of bytes for each block."""
 
 
 class BothEnds:
@@ -57,18 +59,16 @@ class BothEnds:
 
 
 class _Tail:
-    """The newest ``limit_bytes`` of a sound, in the blocks in which it came. Overflow rule: the oldest go."""
+    """The newest ``limit_bytes`` of a sound. Overflow rule: the oldest go, many blocks at a time."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
-        self._blocks: deque[bytes] = deque()
-        self._bytes = 0
+        self._blocks: list[bytes] = []
 
     def add(self, block: bytes) -> None:
         self._blocks.append(block)
-        self._bytes += len(block)
-        while self._bytes - len(self._blocks[0]) >= self._limit_bytes:
-            self._bytes -= len(self._blocks.popleft())
+        if len(self._blocks) > JOINED_BLOCKS:
+            self._blocks = [self.whole()]
 
     def cut(self, n_bytes: int) -> None:
         """Take the newest so much back."""
@@ -78,7 +78,6 @@ class _Tail:
 
     def clear(self) -> None:
         self._blocks.clear()
-        self._bytes = 0
 
     def whole(self) -> bytes:
         return b"".join(self._blocks)[-self._limit_bytes :]

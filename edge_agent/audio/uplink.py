@@ -51,7 +51,7 @@ class Uplink:
         self._awaits_pause = False
         self._clock_samples = 0
         self._sent_samples = 0
-        self._pending = bytearray()
+        self._pending = b""
 
     @property
     def is_connected(self) -> bool:
@@ -75,7 +75,7 @@ class Uplink:
         with self._lock:
             self._encoder = self._opus if form is MicrophoneForm.OPUS else PlainPackets()
             self._encoder.reset()
-            self._pending.clear()
+            self._pending = b""
             self._deliver = deliver
 
     def disconnect(self) -> None:
@@ -135,7 +135,7 @@ class Uplink:
             self._clock_samples += max(0, samples)
             self._sent_samples += max(0, samples)
             self._preroll.skip(max(0, samples) // PERIOD_SAMPLES)
-            self._pending.clear()
+            self._pending = b""
 
     def _heard(self, block: bytes) -> list[bytes]:
         """Return what the session hears now, which is not always what the microphone hears."""
@@ -150,15 +150,16 @@ class Uplink:
         return [bytes(len(block))]
 
     def _encode(self, block: bytes, deliver: Callable[[EncodedPacket], None]) -> None:
-        self._pending += block
+        pcm = self._pending + block
         packet_samples = self._encoder.packet_periods * PERIOD_SAMPLES
         packet_bytes = packet_samples * SAMPLE_BYTES
-        while len(self._pending) >= packet_bytes:
-            payload = self._encoder.encode(bytes(self._pending[:packet_bytes]))
-            del self._pending[:packet_bytes]
+        while len(pcm) >= packet_bytes:
+            payload = self._encoder.encode(pcm[:packet_bytes])
             if payload:
-                behind_samples = len(self._pending) // SAMPLE_BYTES + packet_samples
-                deliver(EncodedPacket(payload, self._sent_samples - behind_samples, packet_samples))
+                begin_samples = self._sent_samples - len(pcm) // SAMPLE_BYTES
+                deliver(EncodedPacket(payload, begin_samples, packet_samples))
+            pcm = pcm[packet_bytes:]
+        self._pending = pcm
 
 
 def _nobody() -> None:

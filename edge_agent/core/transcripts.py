@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from edge_agent.protocol import server_events as said
 
@@ -10,8 +10,7 @@ ITEMS_KEPT = 32
 """Unfinished lines that are remembered; the oldest is forgotten when a server never finishes them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """What one item says so far. ``role`` is ``user`` or ``assistant``; a final line changes no more."""
 
     role: str

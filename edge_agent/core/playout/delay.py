@@ -107,9 +107,11 @@ class DelayEstimate:
         in_the_long_run = self._highest[int(QUANTILE * len(self._highest))]
         of_late = self._highest_of_late[-min(LATE_EVENTS, len(self._highest_of_late))]
         self.jitter_s = max(in_the_long_run, of_late) - lowest
-        measured_s = self.jitter_s * MARGIN + SMALLEST_MARGIN_S
-        distrust = max(0.0, 1 - len(self._events) / TRUSTED_EVENTS)
-        self.target_s = min(LARGEST_TARGET_S, max(measured_s, self._assumed_s * distrust))
+        wanted_s = self.jitter_s * MARGIN + SMALLEST_MARGIN_S
+        if len(self._events) < TRUSTED_EVENTS:
+            distrust = 1 - len(self._events) / TRUSTED_EVENTS
+            wanted_s = max(wanted_s, self._assumed_s * distrust)
+        self.target_s = min(LARGEST_TARGET_S, wanted_s)
         self.recent_peak_s = self._highest_of_late[-1] - lowest
 
     def _is_backlog(self, transit_s: float) -> bool:

@@ -203,10 +203,10 @@ class JitterBuffer:
         self._bridge.end()
         if self._phase is Phase.BRIDGING:
             self._set_phase(Phase.PLAYING)
-        samples = packet.duration
-        self.statistics.jitter_buffer_delay += (now - packet.arrived_at) * samples
-        self.statistics.jitter_buffer_target_delay += self._delay.target_s * samples
-        self.statistics.jitter_buffer_emitted_count += samples
+        samples, statistics = packet.duration, self.statistics
+        statistics.jitter_buffer_delay += (now - packet.arrived_at) * samples
+        statistics.jitter_buffer_target_delay += self._delay.target_s * samples
+        statistics.jitter_buffer_emitted_count += samples
 
     def _bridge_over(self) -> bool:
         """Nothing is there: go on like before for a while, unless that was silence."""

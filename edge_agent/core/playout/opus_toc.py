@@ -16,6 +16,12 @@ _FRAME_SAMPLES = tuple(
 )
 """Frame length by configuration number, RFC 6716 table 2."""
 
+_MANY = -1
+"""A packet of any number of frames: the second byte tells it."""
+
+_PACKET_SAMPLES = tuple((1, 2, 2, 0)[first & 3] * _FRAME_SAMPLES[first >> 3] or _MANY for first in range(256))
+"""Packet length by the first byte: a packet of the codes 0 to 2 has one or two frames."""
+
 LARGEST_DTX_BYTES = 2
 """A packet of up to this size says that nothing is said: comfort noise until the next (``opus_encode``)."""
 
@@ -24,13 +30,9 @@ def duration_samples(payload: bytes) -> int | None:
     """Return the packet's length in samples at 48 kHz, None for what is not an Opus packet."""
     if not payload:
         return None
-    frame_samples = _FRAME_SAMPLES[payload[0] >> 3]
-    match payload[0] & 3:
-        case 0:
-            frames = 1
-        case 1 | 2:
-            frames = 2
-        case _:
-            frames = payload[1] & 63 if len(payload) > 1 else 0
-    samples = frames * frame_samples
+    samples = _PACKET_SAMPLES[payload[0]]
+    if samples != _MANY:
+        return samples
+    frames = payload[1] & 63 if len(payload) > 1 else 0
+    samples = frames * _FRAME_SAMPLES[payload[0] >> 3]
     return samples if 0 < samples <= LONGEST_PACKET_SAMPLES else None

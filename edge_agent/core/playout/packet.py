@@ -31,9 +31,8 @@ class RtpPacket(NamedTuple):
         begin, end = _HEADER.size + 4 * (first & 0x0F), len(datagram)
         if first & 0x10:  # an extension, its length in words after two bytes of its own
             begin += 4 + 4 * int.from_bytes(datagram[begin + 2 : begin + 4])
-        is_padded = bool(first & 0x20)
-        if is_padded:  # the last byte says by how much
-            end -= datagram[-1]
-        if first >> 6 != _VERSION or begin > end or (is_padded and not datagram[-1]):
+        if first & 0x20:  # padded: the last byte says by how much, itself included
+            end -= datagram[-1] or end
+        if begin > end or first >> 6 != _VERSION:
             raise ValueError("RTP: another version, or its parts do not fit in")
         return cls(ssrc, sequence_number, timestamp, datagram[begin:end], arrived_at)

@@ -139,7 +139,9 @@ class PacketBuffer:
         return dropped
 
     def _drop_excess(self) -> int:
-        excess = max(0, len(self._waiting) - LIMIT_PACKETS)
+        excess = len(self._waiting) - LIMIT_PACKETS
+        if excess <= 0:
+            return 0
         del self._waiting[:excess]
         return excess
 

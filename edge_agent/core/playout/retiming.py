@@ -92,18 +92,19 @@ class Retimer:
         silence was waited for."""
         if self._calm_at is None:
             self._calm_at = now
-        if self._may_wait(error_s, now):
+        if error_s < SMALLEST_ERROR_S:
+            self._late_since = None
+            if error_s > -LARGEST_EARLINESS_S:
+                return False
+        elif self._waits_for_silence(now):
             return False
         calm_s = now - self._calm_at
         if any(abs(error_s) >= wrong_s and calm_s >= pace_s for wrong_s, pace_s in PACE):
             return True
         return calm_s >= PATIENCE_S and error_s <= -LARGEST_EARLINESS_S
 
-    def _may_wait(self, error_s: float, now: float) -> bool:
-        """Whether to wait for a silence still. What is early can't: the next packet may be missed."""
-        if error_s < SMALLEST_ERROR_S:
-            self._late_since = None
-            return False
+    def _waits_for_silence(self, now: float) -> bool:
+        """Whether what is late waits still. What is early can't: the next packet may be missed."""
         if self._late_since is None:
             self._late_since = now
         return now - self._late_since < UNHURRIED_S

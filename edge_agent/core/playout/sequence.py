@@ -7,15 +7,15 @@ class Unwrapper:
     """Extends counters of ``bits`` bits: each value is taken for the one nearest to the newest before it."""
 
     def __init__(self, bits: int) -> None:
-        self._modulus = 1 << bits
+        self._half = 1 << (bits - 1)
+        self._mask = (1 << bits) - 1
         self._newest: int | None = None
 
     def ahead(self, value: int) -> int:
         """Return how far ``value`` lies ahead of the newest, negative if behind; 0 for the first."""
         if self._newest is None:
             return 0
-        half = self._modulus // 2
-        return (value - self._newest + half) % self._modulus - half
+        return (value - self._newest + self._half & self._mask) - self._half
 
     def unwrap(self, value: int) -> int:
         """Return ``value`` without the wrap; the first one stands for itself."""
@@ -27,5 +27,6 @@ class Unwrapper:
         """Return the value that lies so far :meth:`ahead`, without the wrap. Not for the first one."""
         assert self._newest is not None
         extended = self._newest + ahead
-        self._newest = max(self._newest, extended)
+        if ahead > 0:
+            self._newest = extended
         return extended
