@@ -8,12 +8,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
+from edge_agent.core.pcm import SAMPLE_RATE_HZ
 from edge_agent.session import direct_receiver
 from edge_agent.session.shared_srtp import SharedSrtp
-from tests.session.bench import Bench
+from tests.session.bench import PACKET_SAMPLES, Bench
 from tests.session.peer_server import PATIENCE_S, PeerServer, eventually
 from tests.session.test_rtp_tap import Wire, peer_of, receiver_of, started
 
@@ -80,6 +82,23 @@ async def test_clock_that_is_set_moves_no_arrival(
     await bench.session.hang_up()
     assert [packet.sequence_number for packet in bench.sound.packets] == [0, 1, 2]
     assert all(before - 0.01 < packet.arrived_at <= after for packet in bench.sound.packets[1:])
+
+
+async def test_server_is_told_of_the_jitter_of_the_network_alone(server: PeerServer) -> None:
+    bench, wire, read = await known_source(server)
+    for number in range(1, 31):
+        await asyncio.sleep(0.02)
+        await wire.send(number)
+        if number % 5 == 0:
+            read()
+    statistics = receiver_of(bench)._RTCRtpReceiver__remote_streams[wire.ssrc]
+    await bench.session.hang_up()
+    jitter = 0.0  # RFC 3550 section 6.4.1
+    for before, packet in pairwise(bench.sound.packets):
+        taken_s = packet.arrived_at - before.arrived_at
+        jitter += (abs(taken_s * SAMPLE_RATE_HZ - PACKET_SAMPLES) - jitter) / 16
+    assert len(bench.sound.packets) == 31
+    assert statistics.jitter == pytest.approx(jitter, abs=40)  # five at once would be 1000 and more
 
 
 async def test_loop_that_is_busy_delays_no_sound(server: PeerServer) -> None:
