@@ -7,10 +7,11 @@ import importlib.util
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -40,6 +41,12 @@ SEED = 20_261_125
 SESSION_S = 8.0
 """One reading of CPU time, in each round: 24 s together by default."""
 
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+"""What ends a bench beside Ctrl-C, and all processes with it that it has started."""
+
+SIGNAL_EXIT_BASE = 128
+"""Exit codes of a command that a signal ended, as shells count them."""
+
 _BEGAN_S = time.monotonic()
 
 Measured = dict[tuple[str, str], list[dict[str, float | None]]]
@@ -66,11 +73,18 @@ def run_bench(options: BenchOptions) -> int:
 
     Progress goes to stderr. The result is Markdown on stdout, or with ``options.json`` one JSON object.
     """
+    from edge_agent.bench.speech import make_speech
+
     absent = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if absent:
         raise BenchError(f"the bench needs {' and '.join(absent)}, which is not installed; {ADVICE}")
-    findings = Findings()
-    asyncio.run(_measure(options, findings))
+    findings, speech = Findings(), make_speech(DURATION_S)
+    ended_by = asyncio.run(_until_signalled(_measure(options, speech, findings)))
+    if ended_by is not None:
+        return SIGNAL_EXIT_BASE + ended_by
+    if "edge-agent" in options.stacks:
+        _simulate(options, speech, findings)
+        _cancel_echo(options, findings)
     report = _report(options, findings)
     if options.write_docs is not None:
         from edge_agent.bench.document import write_document
@@ -80,11 +94,27 @@ def run_bench(options: BenchOptions) -> int:
     return ExitCode.OK
 
 
-async def _measure(options: BenchOptions, findings: Findings) -> None:
-    from edge_agent.bench.speech import make_speech
+async def _until_signalled(work: Coroutine[None, None, None]) -> int | None:
+    """Do ``work`` and clean up after it; return the signal if one of ENDING_SIGNALS has ended it early."""
+    loop, task, ended_by = asyncio.get_running_loop(), asyncio.ensure_future(work), list[int]()
 
+    def end(number: int) -> None:
+        ended_by.append(number)
+        task.cancel()
+
+    for number in ENDING_SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish
+            loop.add_signal_handler(number, end, number)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not ended_by:
+            raise
+    return ended_by[0] if ended_by else None
+
+
+async def _measure(options: BenchOptions, speech: Speech, findings: Findings) -> None:
     stacks = _installed(options, findings)
-    speech = make_speech(DURATION_S)
     cases = [case for case in CASES if case.name in options.cases]
     with tempfile.TemporaryDirectory(prefix="edge-agent-bench-") as scratch, _pool() as pool:
         folder = Path(scratch)
@@ -94,9 +124,6 @@ async def _measure(options: BenchOptions, findings: Findings) -> None:
             for case in cases
         )
         await _hold_sessions(options, [stack.name for stack in stacks], folder, findings)
-    if "edge-agent" in options.stacks:
-        _simulate(options, speech, findings)
-        _cancel_echo(options, findings)
 
 
 def _installed(options: BenchOptions, findings: Findings) -> list[Stack]:

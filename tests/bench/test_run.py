@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes.util
 import importlib.util
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,13 @@ import pytest
 from edge_agent.bench import echo_table, run
 from edge_agent.bench.errors import BenchError
 from edge_agent.bench.options import BenchOptions
+from tests.processes import Process
+from tests.system.puppet import eventually
 
 LIMIT_S = 100.0
+
+ENDS_WITHIN_S = 10.0
+"""After a signal, all processes of a bench."""
 
 
 def test_it_says_what_is_missing_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,6 +45,32 @@ def test_a_peer_that_is_missing_in_the_echo_table_is_told(
     advice = "apt-get install libspeexdsp1"
     assert (f"libspeexdsp was not measured: {advice}" in out) is (library is None)
     assert (f"libspeexdsp is not installed and not measured: {advice}" in err) is (library is None)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("scipy") is None, reason="the extra bench is not installed")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signal_ends_all_that_was_started(number: signal.Signals) -> None:
+    options = ("--rounds", "1", "--cases", "session", "--stacks", "edge-agent")
+    bench = Process([sys.executable, "-m", "edge_agent", "bench", *options])
+    try:
+        # The server, which is two, and the daemon.
+        eventually(lambda: len(_descendants(bench.pid)) >= 3, "three processes")
+        started = _descendants(bench.pid)
+        bench.signal(number)
+        assert bench.wait() == 128 + number
+    finally:
+        bench.end()
+    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started), "their end", ENDS_WITHIN_S)
+
+
+def _descendants(pid: int) -> set[int]:
+    """Processes that a process has started, and those that they have."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    except FileNotFoundError:  # it has just ended
+        return set()
+    found = {int(child) for child in children}
+    return found.union(*(_descendants(child) for child in found))
 
 
 @pytest.mark.skipif(importlib.util.find_spec("scipy") is None, reason="the extra bench is not installed")
