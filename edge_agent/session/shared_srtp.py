@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
+
+Crypt = Callable[[bytes], bytes]
 
 
 class SharedSrtp:
     """A ``pylibsrtp.Session``, asked by one thread at a time. Each call takes some microseconds.
 
-    All methods raise what the session raises (``pylibsrtp.Error``).
+    All calls raise what the session's own raise (``pylibsrtp.Error``).
     """
 
     def __init__(self, session: Any) -> None:
-        self._session = session
-        self._lock = threading.Lock()
+        lock = threading.Lock()
+        self.protect = _alone(session.protect, lock)
+        self.unprotect = _alone(session.unprotect, lock)
+        self.protect_rtcp = _alone(session.protect_rtcp, lock)
+        self.unprotect_rtcp = _alone(session.unprotect_rtcp, lock)
 
-    def protect(self, packet: bytes) -> bytes:
-        """Encrypt RTP."""
-        with self._lock:
-            return bytes(self._session.protect(packet))
 
-    def protect_rtcp(self, packet: bytes) -> bytes:
-        """Encrypt RTCP."""
-        with self._lock:
-            return bytes(self._session.protect_rtcp(packet))
+def _alone(crypt: Crypt, lock: threading.Lock) -> Crypt:
+    def crypt_alone(packet: bytes) -> bytes:
+        with lock:
+            return crypt(packet)
 
-    def unprotect(self, packet: bytes) -> bytes:
-        """Decrypt RTP."""
-        with self._lock:
-            return bytes(self._session.unprotect(packet))
-
-    def unprotect_rtcp(self, packet: bytes) -> bytes:
-        """Decrypt RTCP."""
-        with self._lock:
-            return bytes(self._session.unprotect_rtcp(packet))
+    return crypt_alone
