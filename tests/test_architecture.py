@@ -31,6 +31,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "devices",
             "endpoint_memory",
             "host",
+            "interruption",
             "journal",
             "late_modules",
             "networks",

@@ -27,9 +27,8 @@ class Downlink:
 
     A session gives packets (:meth:`receive`), decoded sound (:meth:`play`) or whole answers
     (:meth:`open_stream`), the playback thread pulls. Packets may be fetched when it does (:meth:`connect`),
-    and are decoded then. ``device_s``
-    is how much the device holds of what it was given, ``complexity`` that of the decoder
-    (:class:`~edge_agent.audio.opus.OpusDecoder`).
+    and are decoded then. ``device_s`` is how much the device holds of what it was given, ``complexity`` that
+    of the decoder (:class:`~edge_agent.audio.opus.OpusDecoder`).
     """
 
     def __init__(self, device_s: float = 0.0, complexity: int = 0) -> None:

@@ -7,11 +7,10 @@ import importlib.util
 import json
 import multiprocessing
 import os
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +24,7 @@ from edge_agent.bench.peers import STACKS, Stack
 from edge_agent.bench.quiet import Quiet, Reading
 from edge_agent.bench.report import Report, Row, as_markdown, row_of
 from edge_agent.errors import ExitCode
+from edge_agent.interruption import SIGNAL_EXIT_BASE, until_signalled
 
 if TYPE_CHECKING:
     from edge_agent.bench.reception import Reception
@@ -40,12 +40,6 @@ SEED = 20_261_125
 
 SESSION_S = 8.0
 """One reading of CPU time, in each round: 24 s together by default."""
-
-ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-"""What ends a bench beside Ctrl-C, and all processes with it that it has started."""
-
-SIGNAL_EXIT_BASE = 128
-"""Exit codes of a command that a signal ended, as shells count them."""
 
 _BEGAN_S = time.monotonic()
 
@@ -73,15 +67,15 @@ def run_bench(options: BenchOptions) -> int:
 
     Progress goes to stderr. The result is Markdown on stdout, or with ``options.json`` one JSON object.
     """
-    from edge_agent.bench.speech import make_speech
-
     absent = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if absent:
         raise BenchError(f"the bench needs {' and '.join(absent)}, which is not installed; {ADVICE}")
+    from edge_agent.bench.speech import make_speech
+
     findings, speech = Findings(), make_speech(DURATION_S)
-    ended_by = asyncio.run(_until_signalled(_measure(options, speech, findings)))
-    if ended_by is not None:
-        return SIGNAL_EXIT_BASE + ended_by
+    signal_number = asyncio.run(until_signalled(_measure(options, speech, findings)))
+    if signal_number:
+        return SIGNAL_EXIT_BASE + signal_number
     if "edge-agent" in options.stacks:
         _simulate(options, speech, findings)
         _cancel_echo(options, findings)
@@ -92,25 +86,6 @@ def run_bench(options: BenchOptions) -> int:
         write_document(options.write_docs, options.command, report, findings.tracks)
     sys.stdout.write(json.dumps(report.as_json()) + "\n" if options.json else as_markdown(report))
     return ExitCode.OK
-
-
-async def _until_signalled(work: Coroutine[None, None, None]) -> int | None:
-    """Do ``work`` and clean up after it; return the signal if one of ENDING_SIGNALS has ended it early."""
-    loop, task, ended_by = asyncio.get_running_loop(), asyncio.ensure_future(work), list[int]()
-
-    def end(number: int) -> None:
-        ended_by.append(number)
-        task.cancel()
-
-    for number in ENDING_SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish
-            loop.add_signal_handler(number, end, number)
-    try:
-        await task
-    except asyncio.CancelledError:
-        if not ended_by:
-            raise
-    return ended_by[0] if ended_by else None
 
 
 async def _measure(options: BenchOptions, speech: Speech, findings: Findings) -> None:

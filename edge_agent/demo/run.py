@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any, TextIO
+from typing import TextIO
 
 from edge_agent.audio.cards import list_cards
 from edge_agent.control.client import ControlClient
@@ -25,6 +25,7 @@ from edge_agent.demo.options import DemoOptions, SoundPlan, Voice, plan_sound
 from edge_agent.demo.record import Record
 from edge_agent.demo.view import View, open_view
 from edge_agent.errors import ControlError, ExitCode
+from edge_agent.interruption import SIGNAL_EXIT_BASE, until_signalled
 
 DAEMON_STOP_LIMIT_S = 3.5
 SERVER_STOP_LIMIT_S = 1.0
@@ -37,10 +38,6 @@ RETRY_S = 0.01
 """A session with a server on the same machine is open 30 ms after its agent listens, for all to see."""
 
 DRAW_PERIOD_S = 0.1
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SIGNAL_EXIT_BASE = 128
-"""Exit codes of a command that a signal ended, as shells count them."""
 
 
 @dataclass(slots=True)
@@ -106,41 +103,14 @@ def as_json(outcome: Outcome) -> dict[str, object]:
 
 async def _run(options: DemoOptions, outcome: Outcome, view: View) -> None:
     """Drive until the end or a signal; what went wrong is in ``outcome``."""
-    with _signals() as signalled:
-        driving = asyncio.create_task(_drive(options, outcome, view))
-        first: set[asyncio.Future[Any]] = {driving, signalled}
-        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
-        if signalled.done():
-            outcome.signal_number = signalled.result()
-            driving.cancel()
+
+    async def drive() -> None:
         try:
-            await driving
+            await _drive(options, outcome, view)
         except (DemoError, ControlError) as error:
             outcome.problem = str(error)
-        except asyncio.CancelledError:
-            if not signalled.done():
-                raise
 
-
-@contextmanager
-def _signals() -> Iterator[asyncio.Future[int]]:
-    """Give a future that becomes the number of the first signal. Later ones change nothing."""
-    loop = asyncio.get_running_loop()
-    signalled: asyncio.Future[int] = loop.create_future()
-
-    def arrived(number: int) -> None:
-        if not signalled.done():
-            signalled.set_result(number)
-
-    for number in SIGNALS:
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
-            loop.add_signal_handler(number, arrived, number)
-    try:
-        yield signalled
-    finally:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
-        signalled.cancel()
+    outcome.signal_number = await until_signalled(drive())
 
 
 async def _drive(options: DemoOptions, outcome: Outcome, view: View) -> None:
