@@ -16,6 +16,7 @@ import msgspec
 
 from edge_agent.core.abilities import Abilities, Learner
 from edge_agent.core.events import Event, LinkDown, LinkUp, ServerSaid
+from edge_agent.protocol.server_events import TEXT_PIECES
 
 logger = logging.getLogger(__name__)
 
@@ -92,9 +93,13 @@ class Watch:
         self._memory = memory
         self._name = name
         self._learner = Learner(memory.of(name).abilities, hears_playback=hears_playback)
+        self._last_wire_type = ""
 
     def saw_name(self, wire_type: str) -> None:
         """An event arrived under this name."""
+        if wire_type == self._last_wire_type:
+            return  # the pieces of a text come in rows
+        self._last_wire_type = wire_type
         self._learn(lambda learner: learner.heard_name(wire_type))
 
     def saw(self, event: Event) -> None:
@@ -106,7 +111,7 @@ class Watch:
             case LinkDown(fault=fault):
                 words = fault.message[:FAULT_LIMIT]
                 self._memory.keep(self._name, failed_at_s=self._memory.now_s(), fault=words)
-            case ServerSaid(event=said):
+            case ServerSaid(event=said) if not isinstance(said, TEXT_PIECES):
                 self._learn(lambda learner: learner.heard(said))
 
     def refused_clear(self) -> None:

@@ -27,14 +27,6 @@ from edge_agent.core.ways import NETWORK_TROUBLES
 from edge_agent.protocol import client_events as ask
 from edge_agent.protocol import server_events as said
 
-PIECES = (
-    said.ResponseOutputAudioTranscriptDelta,
-    said.ResponseOutputTextDelta,
-    said.ConversationItemInputAudioTranscriptionDelta,
-)
-"""What only makes a text longer, a dozen times a second while an answer is written down. It is taken note of,
-and nothing follows from it."""
-
 
 class Agent:
     """One device's decisions. Call :meth:`start` once, then :meth:`handle` and :meth:`tick`.
@@ -98,10 +90,11 @@ class Agent:
 
     def handle(self, event: happened.Event, now: float) -> list[Command]:
         """Take one event and return what is to be done, in order."""
+        if isinstance(event, happened.ServerSaid) and isinstance(event.event, said.TEXT_PIECES):
+            self._text_grew(event.epoch, event.event, now)
+            return []
         booked = self._spending.see(event, now)
         commands = self._dispatch(event, now)
-        if not (booked or commands) and _is_piece(event):
-            return []
         self._because(reports.cause_of(event), commands)
         return [*booked, *self._settled(commands, now)]
 
@@ -176,6 +169,12 @@ class Agent:
         if self._runaway.see(event, now, is_sounding=self._continuity.is_sounding):
             return [*commands, reports.TALKS_WITH_ITSELF]
         return commands
+
+    def _text_grew(self, epoch: int, piece: said.TextPiece, now: float) -> None:
+        """Take note of some more text. Nothing follows from it, so the many others are not asked."""
+        if self._link.is_up and self._link.is_current(epoch):
+            self._continuity.text_grew(piece, now)
+            self._runaway.text_grew(piece)
 
     def _device_lost(self, device: happened.Device, reason: str, now: float) -> list[Command]:
         self._lost_devices.add(device)
@@ -355,7 +354,3 @@ class Agent:
         if self._link.is_up:
             return Gate.HOLDING if self._gate.is_held else Gate.OPEN
         return Gate.HOLDING if self._link.is_coming else Gate.CLOSED
-
-
-def _is_piece(event: happened.Event) -> bool:
-    return isinstance(event, happened.ServerSaid) and isinstance(event.event, PIECES)

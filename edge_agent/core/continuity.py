@@ -117,6 +117,11 @@ class Continuity:
         told = [] if is_benign(fault) else [reports.server_trouble(fault, response_id)]
         return [*told, *self.say(self._dialogue.server_said(event, now))]
 
+    def text_grew(self, piece: said.TextPiece, now: float) -> None:
+        """Take note of some more text in the session in use."""
+        self._history.see(piece, now)
+        self._dialogue.text_grew(piece, now)
+
     def lose_patience(self, now: float) -> list[Command]:
         """Give up what has not come in time, and a session from which nothing comes any more."""
         commands = self.say(self._dialogue.tick(now))

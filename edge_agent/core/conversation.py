@@ -242,6 +242,10 @@ class Conversation:
             case _:
                 self._note_progress(event, now)
 
+    def text_grew(self, piece: said.TextPiece, now: float) -> None:
+        """Take note of some more text."""
+        self._note_progress(piece, now)
+
     def _ask(self, now: float) -> None:
         """Expect an answer, unless one has begun since the person spoke, or none is wanted."""
         if self._answer_began_at <= self._spoke_at and not self.is_refused(now):

@@ -191,6 +191,11 @@ class Dialogue:
         self._conversation.see(event, now)
         return replies
 
+    def text_grew(self, piece: said.TextPiece, now: float) -> None:
+        """Take note of some more text, of an answer or of what a person said."""
+        self._own_voice.text_grew(piece)
+        self._conversation.text_grew(piece, now)
+
     def echo_measured(self, likeness: float | None, now: float) -> list[Reply]:
         """The microphone's sound was so alike to the loudspeaker's (0 to 1; None: nobody measures it)."""
         own_response_id = self._own_voice.measured(likeness)

@@ -50,7 +50,6 @@ class OwnVoice:
 
     def __init__(self) -> None:
         self._transcripts = Transcripts()
-        self._answer = ""
         self._suspect: _Suspect | None = None
 
     def next_deadline(self) -> float | None:
@@ -67,7 +66,7 @@ class OwnVoice:
 
     def suspect(self, item_id: str, response_id: str, now: float) -> None:
         """The server says that speech began, in the sound of ``response_id`` or right after it."""
-        self._suspect = _Suspect(item_id, response_id, self._answer, now + MEASURED_AFTER_S)
+        self._suspect = _Suspect(item_id, response_id, self._transcripts.answer, now + MEASURED_AFTER_S)
 
     def measured(self, likeness: float | None) -> str | None:
         """Take the measure (0 to 1); return the response that was heard if that is proved now, else None.
@@ -87,12 +86,15 @@ class OwnVoice:
         """Follow the transcripts; return the response that was heard if that is proved now, else None."""
         suspect = self._suspect
         for line in self._transcripts.see(event):
-            if line.role == "assistant":
-                self._answer = line.text
-            elif suspect is not None and line.is_final and line.item_id == suspect.item_id:
+            is_heard = line.role == "user" and line.is_final
+            if suspect is not None and is_heard and line.item_id == suspect.item_id:
                 suspect.repeats_answer = repeats(line.text, suspect.answer)
         is_measured = suspect is not None and suspect.measure_at is None
         return self._convicted() if is_measured and suspect and suspect.repeats_answer else None
+
+    def text_grew(self, piece: said.TextPiece) -> None:
+        """Follow the transcripts while nothing is final: that proves nothing."""
+        self._transcripts.grow(piece)
 
     def _convicted(self) -> str:
         assert self._suspect is not None

@@ -24,7 +24,6 @@ class Runaway:
 
     def __init__(self) -> None:
         self._transcripts = Transcripts()
-        self._answer = ""
         self._repeats = 0
         self._barge_in_id = ""
         self._rests_until: float | None = None
@@ -56,11 +55,14 @@ class Runaway:
         if isinstance(event, said.InputAudioBufferSpeechStarted) and is_sounding:
             self._barge_in_id = event.item_id
         for line in self._transcripts.see(event):
-            if line.role == "assistant":
-                self._answer = line.text
-            elif line.is_final and line.item_id != self._barge_in_id:
-                self._repeats = self._repeats + 1 if repeats(line.text, self._answer) else 0
+            if line.role == "user" and line.is_final and line.item_id != self._barge_in_id:
+                is_repetition = repeats(line.text, self._transcripts.answer)
+                self._repeats = self._repeats + 1 if is_repetition else 0
         if self._repeats < REPEATS_LIMIT or self.is_stopped:
             return False
         self._rests_until = now + REST_S
         return True
+
+    def text_grew(self, piece: said.TextPiece) -> None:
+        """Follow the transcripts while nothing is final: that is no repetition yet."""
+        self._transcripts.grow(piece)

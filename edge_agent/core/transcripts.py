@@ -24,32 +24,42 @@ class Transcripts:
 
     def __init__(self) -> None:
         self._unfinished: dict[tuple[str, str], str] = {}
+        self.answer = ""
+        """The newest line of the assistant, as far as it goes."""
 
     def see(self, event: said.ServerEvent) -> list[Line]:
         """Return the line that the event changes, if any."""
         match event:
-            case said.ResponseOutputAudioTranscriptDelta(item_id=item_id, delta=delta):
-                return [self._grow("assistant", item_id, delta)]
-            case said.ResponseOutputTextDelta(item_id=item_id, delta=delta):
-                return [self._grow("assistant", item_id, delta)]
+            case (
+                said.ResponseOutputAudioTranscriptDelta()
+                | said.ResponseOutputTextDelta()
+                | said.ConversationItemInputAudioTranscriptionDelta()
+            ):
+                return [self.grow(event)]
             case said.ResponseOutputAudioTranscriptDone(item_id=item_id, transcript=text):
                 return [self._finish("assistant", item_id, text)]
             case said.ResponseOutputTextDone(item_id=item_id, text=text):
                 return [self._finish("assistant", item_id, text)]
-            case said.ConversationItemInputAudioTranscriptionDelta(item_id=item_id, delta=delta):
-                return [self._grow("user", item_id, delta or "")]
             case said.ConversationItemInputAudioTranscriptionCompleted(item_id=item_id, transcript=text):
                 return [self._finish("user", item_id, text)]
             case _:
                 return []
 
-    def _grow(self, role: str, item_id: str, delta: str) -> Line:
-        text = self._unfinished.pop((role, item_id), "") + delta
-        self._unfinished[role, item_id] = text
-        while len(self._unfinished) > ITEMS_KEPT:
+    def grow(self, piece: said.TextPiece) -> Line:
+        """Return the line that is longer by ``piece``."""
+        is_of_person = isinstance(piece, said.ConversationItemInputAudioTranscriptionDelta)
+        role = "user" if is_of_person else "assistant"
+        key = role, piece.item_id
+        text = self._unfinished.pop(key, "") + (piece.delta or "")
+        self._unfinished[key] = text
+        if len(self._unfinished) > ITEMS_KEPT:
             del self._unfinished[next(iter(self._unfinished))]
-        return Line(role, item_id, text, is_final=False)
+        if role == "assistant":
+            self.answer = text
+        return Line(role, piece.item_id, text, is_final=False)
 
     def _finish(self, role: str, item_id: str, text: str) -> Line:
         self._unfinished.pop((role, item_id), None)
+        if role == "assistant":
+            self.answer = text
         return Line(role, item_id, text, is_final=True)

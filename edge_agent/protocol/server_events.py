@@ -499,6 +499,16 @@ ServerEvent = (
     | UnknownEvent
 )
 
+TextPiece = (
+    ResponseOutputAudioTranscriptDelta
+    | ResponseOutputTextDelta
+    | ConversationItemInputAudioTranscriptionDelta
+)
+"""What only makes a text longer, a dozen times a second while an answer is written down."""
+
+TEXT_PIECES = get_args(TextPiece)
+"""The same for isinstance, which takes a tuple in half the time."""
+
 SERVER_EVENTS: dict[str, type[ServerEvent]] = {
     event.wire_type: event for event in get_args(ServerEvent) if event is not UnknownEvent
 }

@@ -21,6 +21,7 @@ from edge_agent.protocol.client_events import (
     ResponseCreate,
 )
 from edge_agent.protocol.server_events import (
+    TEXT_PIECES,
     OutputAudioBufferCleared,
     OutputAudioBufferStarted,
     OutputAudioBufferStopped,
@@ -68,6 +69,8 @@ class Watch:
 
     def saw(self, event: ServerEvent) -> None:
         """Take an event of the server: some say whether its sound is on its way."""
+        if isinstance(event, TEXT_PIECES):
+            return
         self._owed.see(event)
         match event:
             case ResponseCreated():

@@ -74,3 +74,18 @@ def test_lines_that_are_never_finished_are_forgotten_oldest_first() -> None:
 
 def test_other_events_change_no_line() -> None:
     assert Transcripts().see(said.ResponseCreated()) == []
+
+
+def test_the_newest_line_of_the_assistant_is_its_answer() -> None:
+    transcripts = Transcripts()
+    assert transcripts.answer == ""
+    transcripts.see(spoken("item_1", "It is"))
+    transcripts.see(said.ConversationItemInputAudioTranscriptionDelta(item_id="item_2", delta="me"))
+    assert transcripts.answer == "It is"
+    transcripts.see(spoken_all("item_1", "It is noon!"))
+    transcripts.see(
+        said.ConversationItemInputAudioTranscriptionCompleted(item_id="item_2", transcript="me too")
+    )
+    assert transcripts.answer == "It is noon!"
+    transcripts.see(spoken("item_3", "Bye"))
+    assert transcripts.answer == "Bye"
