@@ -50,9 +50,6 @@ _JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"
 _STATISTICS = "_RTCRtpReceiver__remote_streams"
 _CODECS = "_RTCRtpReceiver__codecs"
 
-# of its statistics,
-_LAST_ARRIVAL = "_last_arrival"
-
 # of aiortc.RTCDtlsTransport,
 _SRTP = "_rx_srtp"
 _BYTES_RECEIVED = "_RTCDtlsTransport__rx_bytes"
@@ -62,6 +59,9 @@ _PACKETS_RECEIVED = "_RTCDtlsTransport__rx_packets"
 _DATA_RECEIVED = "data_received"
 _PROTOCOLS = "_protocols"
 _DATAGRAM_RECEIVED = "datagram_received"
+
+_COUNTED = {"packets_received", "max_seq", "cycles", "_last_arrival", "_last_timestamp", "_jitter_q4"}
+"""What of a ``StreamStatistics`` a packet may change, once there was a first one."""
 
 _SSRC = struct.Struct("!8xL")
 """Where the source stands in RTP; SRTP leaves the header readable (RFC 3711 section 3.1)."""
@@ -130,8 +130,8 @@ def take_short_cut(receiver: aiortc.RTCRtpReceiver, tap: RtpTap) -> ShortCut | N
     takes = list(inspect.signature(receive).parameters) if callable(receive) else []
     attributes = vars(transport).keys() | vars(receiver).keys()
     wanted = {_SRTP, _BYTES_RECEIVED, _PACKETS_RECEIVED, _CODECS, _STATISTICS}
-    counts_time = hasattr(StreamStatistics(SAMPLE_RATE_HZ), _LAST_ARRIVAL)
-    if takes != ["data", "component"] or not wanted <= attributes or not counts_time:
+    counts = vars(StreamStatistics(SAMPLE_RATE_HZ)).keys() >= _COUNTED
+    if takes != ["data", "component"] or not wanted <= attributes or not counts:
         logger.info(
             "aiortc %s is not known from the inside: each packet takes a turn of the loop more",
             aiortc.__version__,
@@ -155,6 +155,9 @@ class ShortCut:
         self._statistics = getattr(receiver, _STATISTICS)
         self._tap = tap
         self._go_on = go_on
+        self._lead_s = time.time() - time.monotonic()
+        """aiortc counts the first packet of a source, by the wall clock. Were that set before the second one,
+        only the jitter in some reports would be wrong."""
 
     def stand_before(self, connection: Any) -> None:
         """Be asked first, for all datagrams of the connection; by its sockets before they look for STUN."""
@@ -205,17 +208,25 @@ class ShortCut:
             packet = RtpPacket.parse(self._transport[_SRTP].unprotect(data), arrived_at)
         except (pylibsrtp.Error, ValueError):
             return  # forged, repeated, or no RTP
-        _count(packet, statistics)
+        _count(packet, statistics, self._lead_s)
         self._tap.take(packet)
 
 
-def _count(packet: RtpPacket, statistics: Any) -> None:
-    """Count a packet as if it had been counted when it came: aiortc takes the time itself, for the jitter."""
-    waited_samples = round((time.monotonic() - packet.arrived_at) * SAMPLE_RATE_HZ)
-    counted = vars(statistics)
-    counted[_LAST_ARRIVAL] += waited_samples
-    statistics.add(packet)
-    counted[_LAST_ARRIVAL] -= waited_samples
+def _count(packet: RtpPacket, statistics: Any, lead_s: float) -> None:
+    """Count a packet as ``StreamStatistics.add`` does (RFC 3550 appendices A.1 and A.8), but by when it came,
+    not by when it is counted."""
+    statistics.packets_received += 1
+    sequence_number, newest = packet.sequence_number, statistics.max_seq
+    if not 0 < (sequence_number - newest & 0xFFFF) < 0x8000:
+        return  # not in order
+    if sequence_number < newest:
+        statistics.cycles += 0x10000
+    statistics.max_seq = sequence_number
+    arrival, timestamp = int((packet.arrived_at + lead_s) * SAMPLE_RATE_HZ), packet.timestamp
+    if timestamp != statistics._last_timestamp:
+        jumped = abs(arrival - statistics._last_arrival - timestamp + statistics._last_timestamp)
+        statistics._jitter_q4 += jumped - (statistics._jitter_q4 + 8 >> 4)
+    statistics._last_arrival, statistics._last_timestamp = arrival, timestamp
 
 
 def _is_known(receiver: aiortc.RTCRtpReceiver) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import random
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -16,10 +18,13 @@ import pytest
 from aiortc import RTCRtpReceiver
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamTrack
+from aiortc.rtcrtpreceiver import StreamStatistics
 
 from edge_agent.audio.opus import OpusDecoder
 from edge_agent.core.events import LinkDown
 from edge_agent.core.faults import FaultKind
+from edge_agent.core.pcm import SAMPLE_RATE_HZ
+from edge_agent.core.playout.packet import RtpPacket
 from edge_agent.session import rtp_tap
 from tests.session.bench import PACKET_SAMPLES, Bench, loudness
 from tests.session.peer_server import LateTone, PeerServer, eventually
@@ -268,6 +273,27 @@ async def test_server_is_told_of_loss_and_jitter(server: PeerServer) -> None:
     assert transport.packetsReceived > 180
     assert transport.bytesReceived > 180 * len(b"sound")
     assert len(bench.sound.packets) == 180
+
+
+def test_packets_are_counted_as_aiortc_counts_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance, lead_s = random.Random(1), 1.7e9
+    ours: Any = StreamStatistics(SAMPLE_RATE_HZ)
+    theirs: Any = StreamStatistics(SAMPLE_RATE_HZ)
+    now, number = 1000.0, 65_000
+    monkeypatch.setattr(time, "time", lambda: now + lead_s)
+    for index in range(2000):  # over the wrap of both numbers, with losses, and some out of order or doubled
+        number += chance.choice((1, 1, 1, 2, 5, 0, -1))
+        now += chance.random() * 0.040
+        timestamp = (number // 2 * PACKET_SAMPLES + 2**32 - 65_500 // 2 * PACKET_SAMPLES) % 2**32
+        packet = RtpPacket(1, number % 2**16, timestamp, b"sound", now)
+        theirs.add(packet)
+        if index:
+            rtp_tap._count(packet, ours, lead_s)
+        else:
+            ours.add(packet)
+        assert vars(ours) == vars(theirs)
+    assert ours.cycles > 0
+    assert ours.packets_lost > 0
 
 
 async def test_only_the_newest_sources_are_reported_on(server: PeerServer) -> None:
