@@ -156,8 +156,8 @@ class ShortCut:
         self._tap = tap
         self._go_on = go_on
         self._lead_s = time.time() - time.monotonic()
-        """aiortc counts the first packet of a source, by the wall clock. Were that set before the second one,
-        only the jitter in some reports would be wrong."""
+        """aiortc counts the first packet of a source by the wall clock. If that was set in the meantime, the
+        jitter of the next reports is wrong, no more."""
 
     def stand_before(self, connection: Any) -> None:
         """Be asked first, for all datagrams of the connection; by its sockets before they look for STUN."""
@@ -214,7 +214,7 @@ class ShortCut:
 
 def _count(packet: RtpPacket, statistics: Any, lead_s: float) -> None:
     """Count a packet as ``StreamStatistics.add`` does (RFC 3550 appendices A.1 and A.8), but by when it came,
-    not by when it is counted."""
+    not by when it is counted, and in 32 bits: aiortc takes a timestamp that wraps for a day of jitter."""
     statistics.packets_received += 1
     sequence_number, newest = packet.sequence_number, statistics.max_seq
     if not 0 < (sequence_number - newest & 0xFFFF) < 0x8000:
@@ -224,8 +224,9 @@ def _count(packet: RtpPacket, statistics: Any, lead_s: float) -> None:
     statistics.max_seq = sequence_number
     arrival, timestamp = int((packet.arrived_at + lead_s) * SAMPLE_RATE_HZ), packet.timestamp
     if timestamp != statistics._last_timestamp:
-        jumped = abs(arrival - statistics._last_arrival - timestamp + statistics._last_timestamp)
-        statistics._jitter_q4 += jumped - (statistics._jitter_q4 + 8 >> 4)
+        jump = arrival - statistics._last_arrival - timestamp + statistics._last_timestamp
+        jump = abs((jump + 2**31 & 2**32 - 1) - 2**31)
+        statistics._jitter_q4 += jump - (statistics._jitter_q4 + 8 >> 4)
     statistics._last_arrival, statistics._last_timestamp = arrival, timestamp
 
 

@@ -281,11 +281,10 @@ def test_packets_are_counted_as_aiortc_counts_them(monkeypatch: pytest.MonkeyPat
     theirs: Any = StreamStatistics(SAMPLE_RATE_HZ)
     now, number = 1000.0, 65_000
     monkeypatch.setattr(time, "time", lambda: now + lead_s)
-    for index in range(2000):  # over the wrap of both numbers, with losses, and some out of order or doubled
+    for index in range(2000):  # over the wrap of their numbers, with losses, and some out of order or doubled
         number += chance.choice((1, 1, 1, 2, 5, 0, -1))
         now += chance.random() * 0.040
-        timestamp = (number // 2 * PACKET_SAMPLES + 2**32 - 65_500 // 2 * PACKET_SAMPLES) % 2**32
-        packet = RtpPacket(1, number % 2**16, timestamp, b"sound", now)
+        packet = RtpPacket(1, number % 2**16, number // 2 * PACKET_SAMPLES, b"sound", now)
         theirs.add(packet)
         if index:
             rtp_tap._count(packet, ours, lead_s)
@@ -294,6 +293,24 @@ def test_packets_are_counted_as_aiortc_counts_them(monkeypatch: pytest.MonkeyPat
         assert vars(ours) == vars(theirs)
     assert ours.cycles > 0
     assert ours.packets_lost > 0
+
+
+@pytest.mark.parametrize("set_by_s", [0.0, 365 * 86_400.0])
+def test_neither_a_wrap_nor_a_clock_that_is_set_is_jitter_for_long(
+    monkeypatch: pytest.MonkeyPatch, set_by_s: float
+) -> None:
+    statistics: Any = StreamStatistics(SAMPLE_RATE_HZ)
+    monkeypatch.setattr(time, "time", lambda: 1.7e9 + set_by_s)
+    first, limit = 2**32 - 100 * PACKET_SAMPLES, 2**32 if set_by_s else 2
+    for number in range(600):
+        timestamp = (first + number * PACKET_SAMPLES) % 2**32
+        packet: Any = RtpPacket(1, number, timestamp, b"sound", number * 0.020)
+        if number:
+            rtp_tap._count(packet, statistics, 1.7e9)
+        else:
+            statistics.add(packet)
+        assert statistics.jitter < limit  # a report has room for 32 bits (RFC 3550 section 6.4.1)
+    assert statistics.jitter <= 1
 
 
 async def test_only_the_newest_sources_are_reported_on(server: PeerServer) -> None:
