@@ -239,8 +239,10 @@ def created(response_id: str = "resp_1") -> said.ServerEvent:
     return said.ResponseCreated(response=Response(id=response_id, status="in_progress"))
 
 
-def delta(response_id: str = "resp_1") -> said.ServerEvent:
-    return said.ResponseOutputAudioTranscriptDelta(response_id=response_id, delta="Hello")
+def delta(response_id: str = "resp_1", text: str = "Hello") -> said.ServerEvent:
+    return said.ResponseOutputAudioTranscriptDelta(
+        response_id=response_id, item_id=f"item_{response_id}", delta=text
+    )
 
 
 def started(response_id: str = "resp_1") -> said.ServerEvent:

@@ -160,6 +160,14 @@ def test_a_response_that_never_comes_is_given_up_and_told() -> None:
     assert scene.agent.status.cause == "time limit"
 
 
+def test_an_answer_that_is_still_being_written_down_is_waited_for() -> None:
+    scene = asked(connected(), 103.0).hear(created())
+    for _ in range(5):
+        scene.until(scene.now + ANSWER_LIMIT_S - 1.0).hear(delta())
+    assert scene.until(scene.now + ANSWER_LIMIT_S - 1.0).state == "thinking"
+    assert scene.until(scene.now + 1.0).state == "ready"
+
+
 def unanswered(scene: Scene) -> Scene:
     """Somebody asks, and the answer's sound never comes."""
     asked(scene, scene.now + 3.0).hear(created(), done())

@@ -17,6 +17,7 @@ from tests.core.scenes import (
     committed,
     connected,
     created,
+    delta,
     done,
     says,
     settings,
@@ -87,6 +88,13 @@ def test_a_person_is_told_that_an_answer_was_cut_by_itself() -> None:
             {"EDGE_RESPONSE_ID": "resp_1"},
         ),
     ]
+
+
+def test_words_of_an_answer_that_it_cut_short_itself_are_recognised() -> None:
+    scene = automatic().hear(speech_started()).until(110.0).hear(speech_stopped(), committed(), created())
+    scene.hear(delta(text=WORDS[:12]), delta(text=WORDS[12:])).until(111.0).hear(started()).sound()
+    interrupted(scene, None, text="the sun is shining on")
+    assert len(scene.told(Notice.SELF_INTERRUPTION)) == 1
 
 
 def test_after_two_self_interruptions_the_next_answers_are_whole() -> None:

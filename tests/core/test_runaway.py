@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge_agent.core.commands import CloseLink, OpenLink, Tell
 from edge_agent.core.notices import Notice
 from edge_agent.core.runaway import REPEATS_LIMIT, REST_S, Runaway
-from tests.core.scenes import Scene, says, speech_started, wrote
+from tests.core.scenes import Scene, delta, says, speech_started, wrote
 
 ANSWER = "The kitchen timer rings in five minutes."
 OTHER = "It will be sunny all day."
@@ -52,6 +52,14 @@ def test_an_agent_that_talks_with_itself_closes_its_session_and_says_so() -> Non
     assert CloseLink(1) in commands
     assert [told.notice for told in commands if isinstance(told, Tell)].count(Notice.TALKS_WITH_ITSELF) == 1
     assert scene.state == "idle"
+
+
+def test_an_answer_that_was_cut_short_may_come_back_as_well() -> None:
+    scene = Scene().up()
+    for number in range(REPEATS_LIMIT):
+        pieces = [delta(f"resp_{number}", ANSWER[:20]), delta(f"resp_{number}", ANSWER[20:])]
+        scene.hear(*pieces, wrote(ANSWER))
+    assert len(scene.told(Notice.TALKS_WITH_ITSELF)) == 1
 
 
 def test_it_listens_again_after_a_while() -> None:
