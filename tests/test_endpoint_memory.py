@@ -29,6 +29,16 @@ def test_what_was_learnt_is_there_at_the_next_start(tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == [FILE_NAME]
 
 
+def test_names_that_come_in_rows_are_all_learnt_from() -> None:
+    memory = EndpointMemory(None)
+    watch, learnt = memory.watch("cloud"), []
+    for name in ("rate_limits.updated", "response.audio.delta", "response.output_audio.delta"):
+        watch.saw_name(name)
+        watch.saw_name(name)
+        learnt.append(memory.of("cloud").abilities.dialect)
+    assert learnt == [None, Dialect.BETA, Dialect.GA]
+
+
 def test_two_sessions_side_by_side_learn_together(tmp_path: Path) -> None:
     memory = EndpointMemory(tmp_path)
     one, other = memory.watch("cloud"), memory.watch("cloud")

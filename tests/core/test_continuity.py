@@ -35,6 +35,7 @@ from tests.core.scenes import (
     committed,
     connected,
     created,
+    delta,
     done,
     error,
     failed,
@@ -481,6 +482,13 @@ def test_a_session_after_a_loss_is_told_as_well() -> None:
     scene = answered_once(renewable()).down().until(160.0)
     scene.take()
     assert scene.up("sess_2").take_sent() == remembered("what time is it", "It is noon.")
+
+
+def test_a_session_after_a_loss_is_told_how_far_an_answer_got() -> None:
+    scene = asked(renewable(), 150.0).hear(wrote("what time is it"), created(), started()).sound()
+    scene.hear(delta(text="It is noon, "), delta(text="and warm")).until(158.0).down().silence().until(170.0)
+    scene.take()
+    assert remembered("what time is it", "It is noon, and warm")[1] in scene.up("sess_2").take_sent()
 
 
 def test_a_question_that_is_said_again_is_not_written_too() -> None:
